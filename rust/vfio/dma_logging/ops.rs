@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `struct vfio_log_ops` of a driver.
+
+use super::{
+    DirtyRanges,
+    DmaLogging,
+    Enabled,
+    IovaRanges,
+    Profile, //
+};
+use crate::{
+    bindings,
+    pci::Device, //
+};
+use core::{
+    marker::PhantomData,
+    ops::RangeInclusive, //
+};
+use kernel::{
+    error::from_result,
+    ffi::{
+        c_int,
+        c_ulong, //
+    },
+    prelude::*, //
+};
+
+pub(super) struct Vtable<T: DmaLogging>(PhantomData<T>);
+
+impl<T: DmaLogging> Vtable<T> {
+    pub(super) const OPS: bindings::vfio_log_ops = bindings::vfio_log_ops {
+        log_start: Some(Self::log_start),
+        log_stop: Some(Self::log_stop),
+        log_read_and_clear: Some(Self::log_read_and_clear),
+    };
+
+    /// # Safety
+    ///
+    /// Called by the vfio core for a device with this table, with `ranges` and `page_size` that are
+    /// its own for the time of the call.
+    unsafe extern "C" fn log_start(
+        vdev: *mut bindings::vfio_device,
+        ranges: *mut kernel::bindings::rb_root_cached,
+        _nodes: u32,
+        page_size: *mut u64,
+    ) -> c_int {
+        // SAFETY: This table is only ever set on a `Device<T>`.
+        let dev = unsafe { Device::<T>::from_vdev(vdev) };
+        let ranges = IovaRanges {
+            root: ranges,
+            _lifetime: PhantomData,
+        };
+
+        from_result(|| {
+            dev.with_session(|dev, session| {
+                if session.dma_log.0.is_some() {
+                    return Err(EINVAL);
+                }
+                // SAFETY: The caller's, and nobody else's.
+                let page_size = unsafe { &mut *page_size };
+                let (log, granted) = T::log_start(dev, &ranges, *page_size)?;
+                *page_size = granted;
+                session.dma_log.0 = Some(log);
+                Ok(0)
+            })
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called by the vfio core for a device with this table.
+    unsafe extern "C" fn log_stop(vdev: *mut bindings::vfio_device) -> c_int {
+        // SAFETY: This table is only ever set on a `Device<T>`.
+        let dev = unsafe { Device::<T>::from_vdev(vdev) };
+
+        from_result(|| {
+            dev.with_session(|dev, session| {
+                <Enabled<T> as Profile<T>>::stop(dev, &mut session.dma_log);
+                Ok(0)
+            })
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called by the vfio core for a device with this table, with a `bitmap` that is its own for
+    /// the time of the call.
+    unsafe extern "C" fn log_read_and_clear(
+        vdev: *mut bindings::vfio_device,
+        iova: c_ulong,
+        length: c_ulong,
+        bitmap: *mut kernel::bindings::iova_bitmap,
+    ) -> c_int {
+        // SAFETY: This table is only ever set on a `Device<T>`.
+        let dev = unsafe { Device::<T>::from_vdev(vdev) };
+
+        from_result(|| {
+            let mut dirty = DirtyRanges::default();
+            // The core has made sure that there is an end.
+            // CAST: `c_ulong` fits in `u64`.
+            let last = (iova as u64).checked_add(length as u64 - 1).ok_or(EINVAL)?;
+
+            dev.with_session(|dev, session| {
+                let log = session.dma_log.0.as_mut().ok_or(EINVAL)?;
+
+                T::log_read_and_clear(dev, log, iova as u64..=last, &mut dirty)
+            })?;
+            for range in dirty.iter() {
+                let start = usize::try_from(*range.start())?;
+                let len = usize::try_from(range.end() - range.start())?
+                    .checked_add(1)
+                    .ok_or(EINVAL)?;
+                // May fault in the user's bitmap: no lock of ours is held.
+                //
+                // SAFETY: `bitmap` is the core's, which has asked for this range.
+                unsafe { bindings::iova_bitmap_set(bitmap, start, len) };
+            }
+            Ok(0)
+        })
+    }
+}
+
+impl IovaRanges<'_> {
+    /// Calls `op` for each range, in ascending order.
+    pub fn for_each(&self, mut op: impl FnMut(RangeInclusive<u64>)) {
+        // SAFETY: The tree belongs to the caller of `log_start()`, who does not change it.
+        let mut node =
+            unsafe { kernel::bindings::interval_tree_iter_first(self.root, 0, c_ulong::MAX) };
+
+        // SAFETY: Either NULL or a node of the tree.
+        while let Some(range) = unsafe { node.as_ref() } {
+            // CAST: `c_ulong` fits in `u64`.
+            op(range.start as u64..=range.last as u64);
+            // SAFETY: `node` is a node of the tree.
+            node = unsafe { kernel::bindings::interval_tree_iter_next(node, 0, c_ulong::MAX) };
+        }
+    }
+}

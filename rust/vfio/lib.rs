@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Safe abstractions for vfio-pci variant drivers.
+//!
+//! C headers: [`include/linux/vfio.h`](srctree/include/linux/vfio.h),
+//! [`include/linux/vfio_pci_core.h`](srctree/include/linux/vfio_pci_core.h).
+//!
+//! A variant driver binds a PCI function for user space as `vfio-pci` does and adds what only it
+//! knows: how to stop the device, take its state, put it into another one, and go on. This crate
+//! owns everything that is the same in all of them: the C tables, the state machine, the data
+//! files, resets, locking. The driver states what its device can do as types, and writes the rest
+//! in safe Rust:
+//!
+//! * [`pci::Driver`] names the device and the abilities it has;
+//! * [`migration::Migration`] holds the arcs of the state machine, each of which consumes one run
+//!   token ([`Running`](migration::Migration::Running) and so on) and returns the next: saving a
+//!   device that has not been stopped does not compile;
+//! * [`region::Traps`] answers for a BAR that user space may not touch unseen.
+//!
+//! Locking and lifetimes are tabulated in `Documentation/driver-api/vfio-rust.rst`.
+
+#![crate_name = "vfio"]
+
+use vfio_bindings as bindings;
+
+pub mod data_file;
+pub mod dma_logging;
+pub mod image;
+pub mod migration;
+pub mod pci;
+pub mod region;
+pub mod staging;
+pub mod stats;
+
+pub use image::Image;
+
+/// Prefix of this crate's own log lines, as `module!` would define it.
+const __LOG_PREFIX: &[u8] = b"vfio\0";

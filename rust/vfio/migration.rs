@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Live migration of a VFIO device: what a driver has to say.
+//!
+//! C header: [`include/uapi/linux/vfio.h`](srctree/include/uapi/linux/vfio.h), the text at
+//! `enum vfio_device_mig_state`.
+//!
+//! The eight states of the uAPI are the product of two small axes. What the device *does* is a
+//! token that the driver makes and that every arc consumes; whether a *stream* is open is none of
+//! the driver's business:
+//!
+//! | uAPI state     | run token                           | stream    |
+//! | -------------- | ----------------------------------- | --------- |
+//! | `RUNNING`      | [`Running`](Migration::Running)     | none      |
+//! | `RUNNING_P2P`  | [`Quiesced`](Migration::Quiesced)   | none      |
+//! | `STOP`         | [`Stopped`](Migration::Stopped)     | none      |
+//! | `PRE_COPY`     | [`Running`](Migration::Running)     | saving    |
+//! | `PRE_COPY_P2P` | [`Quiesced`](Migration::Quiesced)   | saving    |
+//! | `STOP_COPY`    | [`Stopped`](Migration::Stopped)     | saving    |
+//! | `RESUMING`     | [`Stopped`](Migration::Stopped)     | resuming  |
+//! | `ERROR`        | none                                | none      |
+//!
+//! A driver whose token types have private fields and no public constructor cannot be asked to
+//! save a device that it did not stop, and cannot start one twice.
+
+mod fsm;
+mod ops;
+pub mod state;
+
+use crate::{
+    bindings,
+    data_file::SaveStream,
+    pci::{
+        self,
+        Device,
+        Open, //
+    }, //
+};
+use core::{
+    convert::Infallible,
+    marker::PhantomData, //
+};
+use kernel::prelude::*;
+
+pub(crate) use self::state::State;
+
+/// Why an arc failed, and where that leaves the device.
+pub enum Failed<S> {
+    /// The device is still in the old state.
+    Unchanged(S, Error),
+    /// The device is in no defined state and only a reset helps: the uAPI's `ERROR`.
+    Broken(Error),
+}
+
+/// What an arc of the run axis returns: the next token, or why it was not reached.
+pub type Transition<To, From> = core::result::Result<To, Failed<From>>;
+
+/// How far a stream that is being written has come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// More is to come.
+    More,
+    /// The stream is complete and valid, and can be loaded.
+    Complete,
+}
+
+/// The device runs in one way or another: evidence for
+/// [`precopy()`](Migration::precopy), which may start from two states.
+pub enum Live<'a, T: Migration> {
+    /// The device does everything.
+    Running(&'a T::Running),
+    /// The device starts no DMA of its own to other devices.
+    Quiesced(&'a T::Quiesced),
+}
+
+/// The run token, whatever the state: what a [trap](crate::region::Traps) works on.
+pub enum RunMut<'a, T: Migration> {
+    /// `RUNNING` or `PRE_COPY`.
+    Running(&'a mut T::Running),
+    /// `RUNNING_P2P` or `PRE_COPY_P2P`.
+    Quiesced(&'a mut T::Quiesced),
+    /// `STOP`, `STOP_COPY` or `RESUMING`.
+    Stopped(&'a mut T::Stopped),
+}
+
+/// A device whose state can be taken and given.
+///
+/// All functions are called with the session lock held, between `open_device()` and
+/// `close_device()`, and may sleep.
+pub trait Migration: pci::Driver<Migration = Migratable<Self>> {
+    /// The device runs.
+    type Running: Send + Unpin;
+    /// The device starts no peer-to-peer DMA; [`Infallible`] if it has no such state.
+    type Quiesced: Send + Unpin;
+    /// The device does nothing that the host or another device could notice.
+    type Stopped: Send + Unpin;
+
+    /// Whether the device has a P2P quiesced state: [`WithP2p`] or [`WithoutP2p`].
+    type P2p: P2pProfile<Self>;
+    /// Whether it can save while it runs: [`WithPreCopy`] or [`WithoutPreCopy`].
+    type PreCopy: PreCopyProfile<Self>;
+
+    /// The stream of a saving session.
+    type Saving: SaveStream;
+    /// What is known of a stream that is being written.
+    type Resuming: Send + Unpin + 'static;
+
+    /// Describes a device that has just been opened or reset.
+    fn running(dev: &Device<Self, Open>) -> Result<Self::Running>;
+
+    /// `STOP` to `STOP_COPY`: takes the whole state.
+    fn save(dev: &Device<Self, Open>, stopped: &Self::Stopped) -> Result<Self::Saving>;
+
+    /// `STOP` to `RESUMING`: prepares to receive a stream. Does not touch the device.
+    fn resume(dev: &Device<Self, Open>, stopped: &Self::Stopped) -> Result<Self::Resuming>;
+
+    /// Takes the next bytes of a stream, whatever their number. Does not touch the device.
+    ///
+    /// # Errors
+    ///
+    /// Those of the driver's stream format. They must be latched: after an error every later call,
+    /// and [`finish()`](Self::finish), gives the same one.
+    fn receive(
+        dev: &Device<Self, Open>,
+        stream: &mut Self::Resuming,
+        data: &[u8],
+    ) -> Result<Progress>;
+
+    /// Loads a stream for which [`receive()`](Self::receive) has just reported
+    /// [`Progress::Complete`].
+    ///
+    /// This runs inside the `write()` that brought the last byte: a VMM that learns only at
+    /// `RESUMING` to `STOP` that its destination is useless has given up the source by then.
+    fn load(
+        dev: &Device<Self, Open>,
+        stopped: Self::Stopped,
+        stream: &mut Self::Resuming,
+    ) -> Transition<Self::Stopped, Self::Stopped>;
+
+    /// `RESUMING` to `STOP`: says whether the stream was loaded.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODATA`]: the stream has not ended.
+    /// - the latched error, if there is one.
+    fn finish(dev: &Device<Self, Open>, stream: &Self::Resuming) -> Result;
+
+    /// Returns the length of a full stream in bytes, for `VFIO_DEVICE_FEATURE_MIG_DATA_SIZE`.
+    ///
+    /// Never 0: VMMs allocate that many bytes and take no buffer for a failure.
+    fn data_size(dev: &Device<Self, Open>) -> Result<usize>;
+}
+
+/// Arcs of a device with `VFIO_MIGRATION_P2P`.
+pub trait P2p: Migration {
+    /// `RUNNING` to `RUNNING_P2P`.
+    fn quiesce(
+        dev: &Device<Self, Open>,
+        running: Self::Running,
+    ) -> Transition<Self::Quiesced, Self::Running>;
+
+    /// `RUNNING_P2P` to `RUNNING`.
+    fn unquiesce(
+        dev: &Device<Self, Open>,
+        quiesced: Self::Quiesced,
+    ) -> Transition<Self::Running, Self::Quiesced>;
+
+    /// `RUNNING_P2P` to `STOP`.
+    fn stop(
+        dev: &Device<Self, Open>,
+        quiesced: Self::Quiesced,
+    ) -> Transition<Self::Stopped, Self::Quiesced>;
+
+    /// `STOP` to `RUNNING_P2P`.
+    fn start(
+        dev: &Device<Self, Open>,
+        stopped: Self::Stopped,
+    ) -> Transition<Self::Quiesced, Self::Stopped>;
+}
+
+/// Arcs of a device without `VFIO_MIGRATION_P2P`.
+pub trait StopStart: Migration<Quiesced = Infallible> {
+    /// `RUNNING` to `STOP`.
+    fn stop(
+        dev: &Device<Self, Open>,
+        running: Self::Running,
+    ) -> Transition<Self::Stopped, Self::Running>;
+
+    /// `STOP` to `RUNNING`.
+    fn start(
+        dev: &Device<Self, Open>,
+        stopped: Self::Stopped,
+    ) -> Transition<Self::Running, Self::Stopped>;
+}
+
+/// Arcs of a device with `VFIO_MIGRATION_PRE_COPY`.
+pub trait PreCopy: Migration {
+    /// `RUNNING` to `PRE_COPY`, or the same with `_P2P`: opens a stream.
+    ///
+    /// This is where a source refuses that cannot express its state: a refusal later resets it.
+    fn precopy(dev: &Device<Self, Open>, live: Live<'_, Self>) -> Result<Self::Saving>;
+
+    /// `PRE_COPY_P2P` (or `PRE_COPY`) to `STOP_COPY`: completes the stream.
+    fn complete(
+        dev: &Device<Self, Open>,
+        stopped: &Self::Stopped,
+        stream: &mut Self::Saving,
+    ) -> Result;
+}
+
+/// The device has the P2P states.
+pub struct WithP2p;
+/// The device has no P2P states.
+pub struct WithoutP2p;
+/// The device has the PRE_COPY states.
+pub struct WithPreCopy;
+/// The device has no PRE_COPY states.
+pub struct WithoutPreCopy;
+
+/// The run arcs, for the state machine; sealed. An arc that the profile does not have is never
+/// asked for, as `vfio_mig_get_next_state()` goes by [`FLAGS`](Self::FLAGS), and gives [`EINVAL`].
+pub trait P2pProfile<T: Migration>: private::Sealed {
+    #[doc(hidden)]
+    const FLAGS: u32;
+    #[doc(hidden)]
+    fn quiesce(dev: &Device<T, Open>, from: T::Running) -> Transition<T::Quiesced, T::Running>;
+    #[doc(hidden)]
+    fn unquiesce(dev: &Device<T, Open>, from: T::Quiesced) -> Transition<T::Running, T::Quiesced>;
+    #[doc(hidden)]
+    fn stop_quiesced(
+        dev: &Device<T, Open>,
+        from: T::Quiesced,
+    ) -> Transition<T::Stopped, T::Quiesced>;
+    #[doc(hidden)]
+    fn start_quiesced(
+        dev: &Device<T, Open>,
+        from: T::Stopped,
+    ) -> Transition<T::Quiesced, T::Stopped>;
+    #[doc(hidden)]
+    fn stop_running(dev: &Device<T, Open>, from: T::Running) -> Transition<T::Stopped, T::Running>;
+    #[doc(hidden)]
+    fn start_running(dev: &Device<T, Open>, from: T::Stopped)
+        -> Transition<T::Running, T::Stopped>;
+}
+
+impl<T: P2p> P2pProfile<T> for WithP2p {
+    const FLAGS: u32 = bindings::VFIO_MIGRATION_P2P;
+
+    fn quiesce(dev: &Device<T, Open>, from: T::Running) -> Transition<T::Quiesced, T::Running> {
+        T::quiesce(dev, from)
+    }
+
+    fn unquiesce(dev: &Device<T, Open>, from: T::Quiesced) -> Transition<T::Running, T::Quiesced> {
+        T::unquiesce(dev, from)
+    }
+
+    fn stop_quiesced(
+        dev: &Device<T, Open>,
+        from: T::Quiesced,
+    ) -> Transition<T::Stopped, T::Quiesced> {
+        T::stop(dev, from)
+    }
+
+    fn start_quiesced(
+        dev: &Device<T, Open>,
+        from: T::Stopped,
+    ) -> Transition<T::Quiesced, T::Stopped> {
+        T::start(dev, from)
+    }
+
+    fn stop_running(_: &Device<T, Open>, from: T::Running) -> Transition<T::Stopped, T::Running> {
+        Err(Failed::Unchanged(from, EINVAL))
+    }
+
+    fn start_running(_: &Device<T, Open>, from: T::Stopped) -> Transition<T::Running, T::Stopped> {
+        Err(Failed::Unchanged(from, EINVAL))
+    }
+}
+
+impl<T: StopStart> P2pProfile<T> for WithoutP2p {
+    const FLAGS: u32 = 0;
+
+    fn quiesce(_: &Device<T, Open>, from: T::Running) -> Transition<T::Quiesced, T::Running> {
+        Err(Failed::Unchanged(from, EINVAL))
+    }
+
+    fn unquiesce(_: &Device<T, Open>, from: T::Quiesced) -> Transition<T::Running, T::Quiesced> {
+        match from {}
+    }
+
+    fn stop_quiesced(
+        _: &Device<T, Open>,
+        from: T::Quiesced,
+    ) -> Transition<T::Stopped, T::Quiesced> {
+        match from {}
+    }
+
+    fn start_quiesced(
+        _: &Device<T, Open>,
+        from: T::Stopped,
+    ) -> Transition<T::Quiesced, T::Stopped> {
+        Err(Failed::Unchanged(from, EINVAL))
+    }
+
+    fn stop_running(dev: &Device<T, Open>, from: T::Running) -> Transition<T::Stopped, T::Running> {
+        T::stop(dev, from)
+    }
+
+    fn start_running(
+        dev: &Device<T, Open>,
+        from: T::Stopped,
+    ) -> Transition<T::Running, T::Stopped> {
+        T::start(dev, from)
+    }
+}
+
+/// The arcs around PRE_COPY, for the state machine; sealed, as [`P2pProfile`].
+pub trait PreCopyProfile<T: Migration>: private::Sealed {
+    #[doc(hidden)]
+    const FLAGS: u32;
+    #[doc(hidden)]
+    fn precopy(dev: &Device<T, Open>, live: Live<'_, T>) -> Result<T::Saving>;
+    #[doc(hidden)]
+    fn complete(dev: &Device<T, Open>, stopped: &T::Stopped, stream: &mut T::Saving) -> Result;
+}
+
+impl<T: PreCopy> PreCopyProfile<T> for WithPreCopy {
+    const FLAGS: u32 = bindings::VFIO_MIGRATION_PRE_COPY;
+
+    fn precopy(dev: &Device<T, Open>, live: Live<'_, T>) -> Result<T::Saving> {
+        T::precopy(dev, live)
+    }
+
+    fn complete(dev: &Device<T, Open>, stopped: &T::Stopped, stream: &mut T::Saving) -> Result {
+        T::complete(dev, stopped, stream)
+    }
+}
+
+impl<T: Migration> PreCopyProfile<T> for WithoutPreCopy {
+    const FLAGS: u32 = 0;
+
+    fn precopy(_: &Device<T, Open>, _: Live<'_, T>) -> Result<T::Saving> {
+        Err(EINVAL)
+    }
+
+    fn complete(_: &Device<T, Open>, _: &T::Stopped, _: &mut T::Saving) -> Result {
+        Err(EINVAL)
+    }
+}
+
+/// The device implements [`Migration`].
+pub struct Migratable<T>(PhantomData<T>);
+/// The device cannot be migrated, and says so: `mig_ops` stays `NULL`.
+pub struct NotMigratable;
+
+/// Ties flags, C table and state of an open device together; sealed.
+pub trait Profile<T: pci::Driver>: private::Sealed {
+    #[doc(hidden)]
+    const FLAGS: u32;
+    #[doc(hidden)]
+    const OPS: Option<&'static bindings::vfio_migration_ops>;
+    #[doc(hidden)]
+    type State: Send + Unpin;
+    /// State of a device that was just opened or reset.
+    #[doc(hidden)]
+    fn initial(dev: &Device<T, Open>) -> Result<Self::State>;
+    /// State of a device that only a reset can bring back.
+    #[doc(hidden)]
+    fn error() -> Self::State;
+}
+
+impl<T: pci::Driver> Profile<T> for NotMigratable {
+    const FLAGS: u32 = 0;
+    const OPS: Option<&'static bindings::vfio_migration_ops> = None;
+    type State = ();
+
+    fn initial(_: &Device<T, Open>) -> Result {
+        Ok(())
+    }
+
+    fn error() {}
+}
+
+impl<T: Migration> Profile<T> for Migratable<T> {
+    const FLAGS: u32 = bindings::VFIO_MIGRATION_STOP_COPY | T::P2p::FLAGS | T::PreCopy::FLAGS;
+    const OPS: Option<&'static bindings::vfio_migration_ops> = Some(&ops::Vtable::<T>::OPS);
+    type State = State<T>;
+
+    fn initial(dev: &Device<T, Open>) -> Result<State<T>> {
+        Ok(State::Running(T::running(dev)?))
+    }
+
+    fn error() -> State<T> {
+        State::Error
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+
+    impl Sealed for super::WithP2p {}
+    impl Sealed for super::WithoutP2p {}
+    impl Sealed for super::WithPreCopy {}
+    impl Sealed for super::WithoutPreCopy {}
+    impl Sealed for super::NotMigratable {}
+    impl<T> Sealed for super::Migratable<T> {}
+}

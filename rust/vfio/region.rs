@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which parts of the device user space may touch unseen.
+//!
+//! C header: [`include/uapi/linux/vfio.h`](srctree/include/uapi/linux/vfio.h),
+//! `VFIO_REGION_INFO_CAP_SPARSE_MMAP`.
+//!
+//! The plan is fixed for the life of a device: VMMs read the sparse areas once, and a page that was
+//! mapped cannot begin to trap.
+
+use crate::{
+    bindings,
+    migration::{
+        Migration,
+        RunMut, //
+    },
+    pci::{
+        self,
+        Device,
+        Open, //
+    }, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    ffi::c_ulong,
+    prelude::*,
+    uaccess::UserSlice, //
+};
+
+/// Part of a BAR that user space may map: offset and size in bytes, both multiples of the page
+/// size.
+#[derive(Clone, Copy)]
+pub struct Area {
+    /// Offset in the BAR.
+    pub offset: u64,
+    /// Size, not 0.
+    pub size: u64,
+}
+
+/// A device with one BAR that the driver answers for.
+///
+/// All accesses through `pread()` and `pwrite()` come here, in pieces of 32 bits; narrower ones are
+/// refused with [`EINVAL`], as no such device decodes them. The session lock is held, which makes it
+/// the one lock between the guest's accesses and the arcs of the state machine.
+pub trait Traps: Migration {
+    /// Index of the BAR.
+    const BAR: u32;
+    /// Size of the BAR in bytes.
+    const SIZE: u64;
+    /// What may be mapped.
+    const MAPPED: &'static [Area];
+
+    /// Answers a read of the aligned 32-bit register at `offset`.
+    fn read32(dev: &Device<Self, Open>, run: RunMut<'_, Self>, offset: usize) -> Result<u32>;
+
+    /// Carries out a write to the aligned 32-bit register at `offset`.
+    fn write32(
+        dev: &Device<Self, Open>,
+        run: RunMut<'_, Self>,
+        offset: usize,
+        value: u32,
+    ) -> Result;
+}
+
+/// The device implements [`Traps`].
+pub struct Trapped<T>(PhantomData<T>);
+/// User space may map all of the device, as with `vfio-pci`.
+pub struct Passthrough;
+
+/// How a driver deals with accesses to its regions; sealed.
+pub trait Profile<T: pci::Driver>: private::Sealed {
+    #[doc(hidden)]
+    const BAR: Option<u32>;
+    #[doc(hidden)]
+    const SIZE: u64;
+    #[doc(hidden)]
+    const MAPPED: &'static [Area];
+    #[doc(hidden)]
+    fn read32(dev: &Device<T>, offset: usize) -> Result<u32>;
+    #[doc(hidden)]
+    fn write32(dev: &Device<T>, offset: usize, value: u32) -> Result;
+}
+
+impl<T: Traps> Profile<T> for Trapped<T> {
+    const BAR: Option<u32> = Some(T::BAR);
+    const SIZE: u64 = T::SIZE;
+    const MAPPED: &'static [Area] = {
+        // None needs the region to lose its mmap flag, more need a longer capability.
+        assert!(T::MAPPED.len() == 1, "exactly one area can be mapped");
+        T::MAPPED
+    };
+
+    fn read32(dev: &Device<T>, offset: usize) -> Result<u32> {
+        dev.with_session(|dev, session| {
+            T::read32(dev, session.migration.run_mut().ok_or(EIO)?, offset)
+        })
+    }
+
+    fn write32(dev: &Device<T>, offset: usize, value: u32) -> Result {
+        dev.with_session(|dev, session| {
+            T::write32(dev, session.migration.run_mut().ok_or(EIO)?, offset, value)
+        })
+    }
+}
+
+impl<T: pci::Driver> Profile<T> for Passthrough {
+    const BAR: Option<u32> = None;
+    const SIZE: u64 = 0;
+    const MAPPED: &'static [Area] = &[];
+
+    fn read32(_: &Device<T>, _: usize) -> Result<u32> {
+        Err(EINVAL)
+    }
+
+    fn write32(_: &Device<T>, _: usize, _: u32) -> Result {
+        Err(EINVAL)
+    }
+}
+
+mod private {
+    pub trait Sealed {}
+    impl<T> Sealed for super::Trapped<T> {}
+    impl Sealed for super::Passthrough {}
+}
+
+/// Width of a register in bytes.
+const WIDTH: usize = 4;
+
+/// Returns the index of the region that a file position is in.
+pub(crate) fn index_of(pos: i64) -> Option<u32> {
+    u32::try_from(pos >> bindings::VFIO_PCI_OFFSET_SHIFT).ok()
+}
+
+/// Returns the offset in the region, if `count` bytes from there are registers of it.
+fn registers<T: pci::Driver>(pos: i64, count: usize) -> Result<usize> {
+    let offset = u64::try_from(pos)? & ((1 << bindings::VFIO_PCI_OFFSET_SHIFT) - 1);
+    // CAST: `usize` fits in `u64`.
+    let end = offset.checked_add(count as u64).ok_or(EINVAL)?;
+    let offset = usize::try_from(offset)?;
+
+    if end > T::Regions::SIZE || offset % WIDTH != 0 || count % WIDTH != 0 {
+        return Err(EINVAL);
+    }
+    Ok(offset)
+}
+
+/// Reads registers for user space.
+///
+/// # Errors
+///
+/// - [`EINVAL`]: outside the BAR, or not aligned 32-bit registers.
+/// - [`EFAULT`]: the user's buffer. The register was read all the same.
+/// - whatever the driver gives.
+pub(crate) fn read<T: pci::Driver>(
+    dev: &Device<T>,
+    buf: UserPtr,
+    count: usize,
+    pos: &mut i64,
+) -> Result<isize> {
+    let offset = registers::<T>(*pos, count)?;
+    let mut user = UserSlice::new(buf, count).writer();
+
+    for at in (offset..offset + count).step_by(WIDTH) {
+        let value = T::Regions::read32(dev, at)?;
+        // The session lock has been released: this may fault, and wait for who holds it.
+        user.write_slice(&value.to_le_bytes())?;
+        // CAST: a small constant.
+        *pos += WIDTH as i64;
+    }
+    // The vfs limits `count` to `MAX_RW_COUNT`.
+    Ok(isize::try_from(count)?)
+}
+
+/// Writes registers for user space.
+///
+/// # Errors
+///
+/// As [`read()`]; after [`EFAULT`] the registers before it are written.
+pub(crate) fn write<T: pci::Driver>(
+    dev: &Device<T>,
+    buf: UserPtr,
+    count: usize,
+    pos: &mut i64,
+) -> Result<isize> {
+    let offset = registers::<T>(*pos, count)?;
+    let mut user = UserSlice::new(buf, count).reader();
+
+    for at in (offset..offset + count).step_by(WIDTH) {
+        let mut value = [0; WIDTH];
+        user.read_slice(&mut value)?;
+        T::Regions::write32(dev, at, u32::from_le_bytes(value))?;
+        // CAST: a small constant.
+        *pos += WIDTH as i64;
+    }
+    Ok(isize::try_from(count)?)
+}
+
+/// Refuses to map what is trapped.
+///
+/// # Errors
+///
+/// - [`EINVAL`]: the mapping is not inside one of the areas that may be mapped.
+pub(crate) fn may_map<T: pci::Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
+    // CAST: `c_ulong` fits in `u64`.
+    let (pgoff, len) = (pgoff as u64, len as u64);
+    let shift = bindings::VFIO_PCI_OFFSET_SHIFT - kernel::bindings::PAGE_SHIFT;
+
+    if u32::try_from(pgoff >> shift).ok() != T::Regions::BAR {
+        // Not the trapped BAR: the core decides.
+        return Ok(());
+    }
+    let start = (pgoff & ((1 << shift) - 1)) << kernel::bindings::PAGE_SHIFT;
+    let end = start.checked_add(len).ok_or(EINVAL)?;
+
+    if T::Regions::MAPPED
+        .iter()
+        .any(|area| start >= area.offset && end <= area.offset + area.size)
+    {
+        Ok(())
+    } else {
+        Err(EINVAL)
+    }
+}
+
+/// `vfio_region_info_cap_sparse_mmap` with one area, in place of the flexible array.
+#[repr(C)]
+struct SparseArea {
+    header: bindings::vfio_info_cap_header,
+    nr_areas: u32,
+    reserved: u32,
+    area: bindings::vfio_region_sparse_mmap_area,
+}
+
+static_assert!(
+    core::mem::offset_of!(SparseArea, area)
+        == core::mem::offset_of!(bindings::vfio_region_info_cap_sparse_mmap, areas)
+);
+
+/// Tells user space which parts of the trapped BAR it may map.
+///
+/// # Safety
+///
+/// `caps` must be the capability chain that the core collects for `info`.
+pub(crate) unsafe fn add_sparse_areas<T: pci::Driver>(
+    info: &bindings::vfio_region_info,
+    caps: *mut bindings::vfio_info_cap,
+) -> Result {
+    if Some(info.index) != T::Regions::BAR || info.flags & bindings::VFIO_REGION_INFO_FLAG_MMAP == 0
+    {
+        return Ok(());
+    }
+    // One area is all that any driver needs so far; more need an allocation here.
+    let [area] = T::Regions::MAPPED else {
+        return Err(EINVAL);
+    };
+    let mut sparse = SparseArea {
+        header: bindings::vfio_info_cap_header {
+            // CAST: a small constant of the uAPI.
+            id: bindings::VFIO_REGION_INFO_CAP_SPARSE_MMAP as u16,
+            version: 1,
+            next: 0,
+        },
+        nr_areas: 1,
+        reserved: 0,
+        area: bindings::vfio_region_sparse_mmap_area {
+            offset: area.offset,
+            size: area.size,
+        },
+    };
+
+    // SAFETY: `caps` is the caller's promise; the capability is copied, all of its size.
+    kernel::error::to_result(unsafe {
+        bindings::vfio_info_add_capability(
+            caps,
+            (&raw mut sparse).cast(),
+            core::mem::size_of::<SparseArea>(),
+        )
+    })
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What belongs elsewhere in the kernel once it is upstream.
+//!
+//! Each file here exposes only what its future home would, and names that home.
+
+pub mod anon_inode;
+pub mod crc32;
+pub mod rwsem;
