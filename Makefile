@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Thin front end. The module is built by Kbuild as any out-of-tree module; all
+# that needs the lab (a Debian root, kernels, QEMU) is behind one script.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+LANE ?=
+T ?= *
+
+OUT := $(CURDIR)/build/module
+RUN := selftests/lab/run.sh
+
+modules:
+	$(if $(wildcard $(KDIR)/Makefile),,$(error $(KDIR) is no kernel build tree: \
+		name one that has Rust with make KDIR=..., or let the lab make its own with make demo))
+	@mkdir -p $(OUT)
+	$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(OUT) modules
+
+# Builds nothing: root's rustc need not be the one that the module was built with.
+modules_install:
+	$(MAKE) -C $(KDIR) M=$(CURDIR) MO=$(OUT) modules_install
+
+clean:
+	rm -rf build
+
+demo:
+	@$(RUN) demo $(LANE)
+
+# The cargo tests have no lane and no glob: they run with the whole suite only.
+test:
+	@$(RUN) test $(if $(filter-out *,$(T)),,-c) -t '$(T)' $(LANE)
+
+shell:
+	@$(RUN) shell $(LANE)
+
+codec-test:
+	@$(RUN) cargo-test
+
+lint:
+	@$(RUN) lint
+
+kernels:
+	@$(RUN) prepare $(LANE)
+
+lab:
+	@$(RUN) root
+
+define HELP
+From nothing to a migrated VF, and to the proof that it works:
+  make demo          lab, kernel, module, two VFs, a migration, a report
+  make test          the whole suite in QEMU; last line: N passed, N failed, N skipped
+                       LANE=debian|full|debug  only this lane (default: debian full)
+                       T=GLOB                  only these test programs
+
+The module, for a kernel of yours:
+  make               build against KDIR, into build/module/
+  make modules_install, make clean
+
+While you work:
+  make shell         a shell in the test host, module loaded, VFs bound (LANE=)
+  make lint          formatting, clippy, checkpatch, shellcheck; silent when clean
+  make codec-test    cargo tests of the codec, rust/vmf
+  make kernels       prepare root and kernels only (LANE=); make lab: root only
+  selftests/lab/run.sh help   more: one test, a command in the lab root, paths
+
+The lanes:
+  debian   the unmodified Debian kernel
+  full     the same source with IOMMUFD, VFIO debugfs, KUnit
+  debug    full with KASAN, lockdep, kmemleak, fault injection; 30 minutes to build
+
+Variables (make NAME=value, or in the environment):
+  KDIR       kernel to build the module against   $(KDIR)
+  VMF_CACHE  where root and kernels are kept      $${XDG_CACHE_HOME:-~/.cache}/vmf
+  VMF_MIRROR a Debian mirror                      mmdebstrap's default
+  VMF_JOBS   parallel compiler runs               all CPUs
+
+What the lab needs: Linux on x86-64, root or user namespaces, 8 GB of disk, the
+network on the first run. What it installs on the host: mmdebstrap, if missing.
+endef
+export HELP
+
+help:
+	@echo "$$HELP"
+
+.PHONY: modules modules_install clean demo test shell codec-test lint kernels lab help

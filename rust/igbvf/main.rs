@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! vfio-pci variant driver of the Intel 82576 virtual function, with live migration.
+//!
+//! The device is not modified and has no help for migration to offer: all state is taken from, and
+//! put into, the registers that the guest itself uses. What they do not show is learnt by watching
+//! the guest, see [`shadow`]; what the physical function keeps for us is brought back by asking for
+//! it as the guest did, see [`mailbox`].
+//!
+//! `Documentation/driver-api/igbvf-vfio-pci.rst` says what is exact and what is lost.
+
+#![crate_name = "igbvf"]
+
+#[forbid(unsafe_code)]
+mod mailbox;
+#[forbid(unsafe_code)]
+mod migration;
+#[forbid(unsafe_code)]
+mod regs;
+#[forbid(unsafe_code)]
+mod run;
+#[forbid(unsafe_code)]
+mod scrub;
+#[forbid(unsafe_code)]
+mod shadow;
+#[forbid(unsafe_code)]
+mod snapshot;
+#[forbid(unsafe_code)]
+mod stream;
+#[forbid(unsafe_code)]
+mod traps;
+
+use kernel::{
+    device::Core,
+    pci::{
+        self,
+        Vendor, //
+    },
+    prelude::*, //
+};
+use vfio::{
+    dma_logging,
+    migration::Migratable,
+    pci as vfio_pci,
+    region::Trapped, //
+};
+
+vfio::vfio_pci_device_table!(
+    PCI_TABLE,
+    <Igbvf as vfio_pci::Driver>::IdInfo,
+    [(vfio_pci::DeviceId::from_id(Vendor::INTEL, 0x10ca), ())]
+);
+
+/// One virtual function. What changes while it is used belongs to the run tokens, see [`run`].
+pub(crate) struct Igbvf {
+    preamble: stream::Preamble,
+}
+
+/// A virtual function that is open.
+pub(crate) type Device = vfio_pci::Device<Igbvf, vfio_pci::Open>;
+
+#[vtable]
+impl vfio_pci::Driver for Igbvf {
+    type IdInfo = ();
+    type Migration = Migratable<Self>;
+    type Regions = Trapped<Self>;
+    // The device cannot tell which pages it has written; until the driver can, VMMs take all of
+    // them for dirty.
+    type DmaLogging = dma_logging::Disabled;
+
+    const NAME: &'static CStr = c"igbvf-vfio-pci";
+    const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+
+    fn probe<'bound>(
+        pdev: &'bound pci::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self, Error> + 'bound {
+        stream::Preamble::new(pdev).map(|preamble| Self { preamble })
+    }
+
+    fn open(dev: &Device) -> Result {
+        scrub::before_use(dev)
+    }
+
+    fn reset(dev: &Device) -> Result {
+        scrub::before_use(dev)
+    }
+
+    fn close(dev: &Device) {
+        if let Err(err) = scrub::after_use(dev) {
+            // Not fatal: whoever is next scrubs again. What stays is the filter in the PF.
+            dev_warn!(dev.pci(), "traces of the last user may be left: {err:?}\n");
+        }
+    }
+}
+
+vfio::module_vfio_pci_driver! {
+    type: Igbvf,
+    name: "igbvf_vfio_pci",
+    authors: ["The VMF developers"],
+    description: "VFIO PCI driver with live migration for Intel 82576 virtual functions",
+    license: "GPL v2",
+    imports_ns: ["IOMMUFD"],
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The guest's accesses to BAR 0.
+//!
+//! Pages 0 (mailbox, statistics), 1 (interrupts) and 2 (receive) always come here. Page 3
+//! (transmit) is mapped into the guest; what comes here of it is from a VMM that does not map it.
+
+use super::{
+    mailbox,
+    regs::{
+        Bar,
+        BAR,
+        BAR_SIZE,
+        CAUSES,
+        CTRL,
+        EIMS,
+        TX_PAGE,
+        V2PMAILBOX, //
+    },
+    run::Held,
+    shadow::Shadow,
+    Device,
+    Igbvf, //
+};
+use kernel::{
+    io::{
+        register::Register,
+        Io, //
+    },
+    prelude::*, //
+};
+use vfio::{
+    migration::RunMut,
+    region::{
+        Area,
+        Traps, //
+    }, //
+};
+
+/// What an offset means to the traps; everything else is passed through.
+enum Place {
+    Ctrl,
+    MailboxMemory(usize),
+    MailboxControl,
+    PbaClear,
+    PsrType,
+    Eics,
+    Eims,
+    Eimc,
+    RxCtl(usize),
+    Rdt(usize),
+    RxdCtl(usize),
+    TxdCtl(usize),
+    Other,
+}
+
+impl Place {
+    fn of(offset: usize) -> Self {
+        // The two queues are 0x100 apart in their pages.
+        let queue = (offset >> 8) & 1;
+
+        match offset {
+            0x0000 | 0x0004 => Place::Ctrl,
+            0x0800..=0x083c => Place::MailboxMemory((offset - 0x0800) / 4),
+            V2PMAILBOX::OFFSET => Place::MailboxControl,
+            super::regs::PBACL::OFFSET => Place::PbaClear,
+            super::regs::PSRTYPE::OFFSET => Place::PsrType,
+            super::regs::EICS::OFFSET => Place::Eics,
+            super::regs::EIMS::OFFSET => Place::Eims,
+            super::regs::EIMC::OFFSET => Place::Eimc,
+            0x2814 | 0x2914 => Place::RxCtl(queue),
+            0x2818 | 0x2918 => Place::Rdt(queue),
+            0x2828 | 0x2928 => Place::RxdCtl(queue),
+            0x3828 | 0x3928 => Place::TxdCtl(queue),
+            _ => Place::Other,
+        }
+    }
+}
+
+impl Traps for Igbvf {
+    // CAST: 0.
+    const BAR: u32 = BAR as u32;
+    // CAST: widening.
+    const SIZE: u64 = BAR_SIZE as u64;
+    const MAPPED: &'static [Area] = &[Area {
+        // CAST: widening.
+        offset: TX_PAGE as u64,
+        size: 0x1000,
+    }];
+
+    fn read32(dev: &Device, run: RunMut<'_, Self>, offset: usize) -> Result<u32> {
+        let guard = dev.mmio(BAR)?;
+        let bar: Bar<'_> = &guard;
+        let (shadow, held) = parts(run);
+
+        Ok(match (Place::of(offset), held) {
+            (Place::MailboxControl, _) => {
+                let register = bar.read(V2PMAILBOX);
+                shadow.mailbox.observe(register, || mailbox::read_head(bar));
+                let mut value = shadow.mailbox.guest_read(register);
+                if shadow.mailbox.vfu {
+                    // Let go of while the device is stopped; the guest need not know.
+                    value |= u32::from(V2PMAILBOX::zeroed().with_vfu(true));
+                }
+                value
+            }
+            // The register shows what was written last on some models.
+            (Place::Eims, _) => shadow.eims,
+            (Place::Rdt(queue), Some(held)) => *held.rdt.get(queue).ok_or(EINVAL)?,
+            (Place::RxdCtl(queue), Some(held)) => *held.rxdctl.get(queue).ok_or(EINVAL)?,
+            (Place::TxdCtl(queue), Some(held)) => *held.txdctl.get(queue).ok_or(EINVAL)?,
+            _ => bar.try_read32(offset)?,
+        })
+    }
+
+    fn write32(dev: &Device, run: RunMut<'_, Self>, offset: usize, value: u32) -> Result {
+        let guard = dev.mmio(BAR)?;
+        let bar: Bar<'_> = &guard;
+        let (shadow, held) = parts(run);
+
+        match (Place::of(offset), held) {
+            (Place::Ctrl, held) => {
+                let control = CTRL::from(value);
+                if control.rst() {
+                    shadow.mailbox.forget();
+                    if let Some(held) = held {
+                        held.reset();
+                    }
+                }
+                bar.write(CTRL, control);
+            }
+            (Place::MailboxMemory(word), _) => {
+                shadow.mailbox.guest_wrote(word, value);
+                bar.try_write32(value, offset)?;
+            }
+            (Place::MailboxControl, _) => {
+                shadow.mailbox.guest_commanded(value.into());
+                bar.write(V2PMAILBOX, value.into());
+                if shadow.mailbox.vfu {
+                    // Granted only if the physical function does not hold the buffer.
+                    let register = bar.read(V2PMAILBOX);
+                    shadow.mailbox.observe(register, || mailbox::read_head(bar));
+                    shadow.mailbox.vfu = register.vfu();
+                }
+            }
+            // It would clear pending interrupts of the physical function.
+            (Place::PbaClear, _) => (),
+            (Place::PsrType, _) => {
+                shadow.psrtype = value;
+                bar.try_write32(value, offset)?;
+            }
+            (Place::RxCtl(queue), _) => {
+                *shadow.rxctl.get_mut(queue).ok_or(EINVAL)? = value;
+                bar.try_write32(value, offset)?;
+            }
+            (Place::Eims, held) => {
+                shadow.unmask(value);
+                if held.is_none() {
+                    bar.write(EIMS, (value & CAUSES).into());
+                }
+            }
+            (Place::Eimc, _) => {
+                shadow.mask(value);
+                bar.try_write32(value, offset)?;
+            }
+            // Every vector is raised once when the device starts.
+            (Place::Eics, Some(_)) => (),
+            // What would start DMA waits until the device starts.
+            (Place::Rdt(queue), Some(held)) => {
+                *held.rdt.get_mut(queue).ok_or(EINVAL)? = value & 0xffff
+            }
+            (Place::RxdCtl(queue), Some(held)) => {
+                *held.rxdctl.get_mut(queue).ok_or(EINVAL)? =
+                    super::regs::RXDCTL::from(value).with_swflsh(false).into()
+            }
+            (Place::TxdCtl(queue), Some(held)) => {
+                *held.txdctl.get_mut(queue).ok_or(EINVAL)? = value
+            }
+            _ => bar.try_write32(value, offset)?,
+        }
+        Ok(())
+    }
+}
+
+/// Returns what is remembered, and what is held back if the device is not running.
+fn parts(run: RunMut<'_, Igbvf>) -> (&mut Shadow, Option<&mut Held>) {
+    match run {
+        RunMut::Running(run) => (run.shadow_mut(), None),
+        RunMut::Quiesced(run) => {
+            let (shadow, held) = run.parts_mut();
+            (shadow, Some(held))
+        }
+        RunMut::Stopped(run) => {
+            let (shadow, held) = run.parts_mut();
+            (shadow, Some(held))
+        }
+    }
+}
