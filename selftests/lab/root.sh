@@ -1,0 +1,151 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2034,SC2154 # variables are shared with the other parts
+#
+# Makes the lab root: a minimal Debian with the toolchain, QEMU and the Debian
+# kernel packages, in the cache. Sets ROOT and KVER. Sourced, never executed.
+#
+# Nothing is installed on the host but mmdebstrap, and that only when missing.
+
+# Bump when this file changes what the root contains.
+ROOT_VERSION=1
+
+# Kept short on purpose: every package here is downloaded on the first run.
+PACKAGES=(
+	# for the kernel, as Documentation/process/changes.rst asks; pahole
+	# because struct module depends on DEBUG_INFO_BTF_MODULES
+	make gcc libc6-dev flex bison bc libelf-dev libssl-dev pahole cpio kmod
+	xz-utils python3 perl
+	# Rust for the kernel, for cargo and for lint; rust-src has core's source
+	rustc rust-src rustfmt rust-clippy cargo bindgen ca-certificates
+	# user-space tests: libvfio needs libuuid
+	linux-libc-dev uuid-dev
+	# the test host
+	qemu-system-x86 busybox-static
+	# lint
+	shellcheck
+)
+
+# Left out of the packages above while they are unpacked: nobody reads manuals
+# here, and the rest is most of the size of two packages. The order counts, and
+# dpkg's * matches slashes too: the last line takes back core's own src/.
+DPKG_OPTIONS=(
+	'path-exclude=/usr/share/doc/*' 'path-exclude=/usr/share/man/*'
+	'path-exclude=/usr/share/locale/*' 'path-exclude=/usr/share/info/*'
+	'path-exclude=/usr/lib/llvm-*/lib/*.a'
+	'path-exclude=/usr/src/rustc-*' 'path-include=/usr/src/rustc-*/library/*'
+)
+
+# What the root and the unpacked source were measured to need, with some room.
+ROOT_MIB=4500
+
+ensure_mmdebstrap() {
+	command -v mmdebstrap >/dev/null && return
+	local how='apt-get install mmdebstrap'
+	command -v apt-get >/dev/null ||
+		refuse 'mmdebstrap is missing and this is no Debian-like system: install mmdebstrap 1.3 or newer by hand'
+	((EUID == 0)) ||
+		refuse "mmdebstrap is missing and only root may install it: run 'sudo $how' once"
+	step mmdebstrap 'installing mmdebstrap' "$CACHE/log/mmdebstrap.log" install_mmdebstrap
+}
+
+install_mmdebstrap() {
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get install --yes --no-install-recommends mmdebstrap ||
+		{ apt-get update && apt-get install --yes --no-install-recommends mmdebstrap; }
+}
+
+# The archive's own address is never named here: without VMF_MIRROR, mmdebstrap
+# writes its default into sources.list, and the backports line follows that.
+bootstrap_root() {
+	local dir=$1
+	# A half-made root is of no use: mmdebstrap cannot resume. Only this name,
+	# which nobody else makes, is removed.
+	"${NS[@]}" rm -rf --one-file-system "$dir"
+	"${NS[@]}" mmdebstrap --mode=root --format=directory --variant=apt --architectures="$ARCH" \
+		--include="$(IFS=,; echo "${PACKAGES[*]}")" "${DPKG_OPTIONS[@]/#/--dpkgopt=}" \
+		"$SUITE" "$dir" ${VMF_MIRROR:+"$VMF_MIRROR"}
+	sed -n "s/^\(deb .*\) $SUITE main.*/\1 $SUITE-backports main/p" "$dir/etc/apt/sources.list" \
+		>"$dir/etc/apt/sources.list.d/backports.list"
+	[[ -s $dir/etc/apt/sources.list.d/backports.list ]] ||
+		{ echo "no line for $SUITE main in sources.list"; return 1; }
+}
+
+# Prints the newest release of the series, as in 7.3.4+deb13-amd64.
+newest_kernel() {
+	in_root -w / apt-cache pkgnames "linux-binary-$SERIES." |
+		sed -n "s/^linux-binary-\($SERIES\.[0-9.]*+deb[0-9]*-$ARCH\)\$/\1/p" | sort -V | tail -n1
+}
+
+install_kernel_packages() {
+	local v=$1 pkgver
+	pkgver=$(in_root -w / apt-cache show "linux-binary-$v" | sed -n 's/^Version: //p' | sort -V | tail -n1)
+	in_root -w / apt-get install --yes --no-install-recommends -t "$SUITE-backports" \
+		"linux-source-$SERIES=$pkgver" "linux-headers-$v=$pkgver" "linux-binary-$v=$pkgver" \
+		"linux-modules-$v=$pkgver" "linux-base-$v=$pkgver" "linux-libc-dev=$pkgver"
+	in_root -w / apt-get clean
+}
+
+# One line instead of twenty when what failed is the way to the archive.
+explain_network() {
+	local log=$1
+	if grep -qE 'Could not resolve|Could not connect|Temporary failure|Failed to fetch|Unable to connect|Cannot initiate' "$log"; then
+		refuse "the Debian archive cannot be reached: $(grep -oEm1 'https?://[^/ ]+' "$log" || echo "${VMF_MIRROR:-default mirror}") (VMF_MIRROR names another mirror; details in $log)"
+	fi
+}
+
+ensure_root() {
+	local key log=$CACHE/log/root.log
+	key=$(printf '%s\n' "$ROOT_VERSION" "$SUITE" "$SERIES" "${PACKAGES[@]}" "${DPKG_OPTIONS[@]}" | hash_of -)
+	ROOT=$CACHE/root-$key
+	if [[ ! -d $ROOT ]]; then
+		check_namespaces
+		need_disk "$ROOT_MIB" 'the lab root and the kernel source'
+		ensure_mmdebstrap
+		with_lock "$CACHE/root.lock" make_root "$ROOT" "$log"
+	fi
+	KVER=$(<"$ROOT/etc/vmf-kernel")
+	PKGVER=$(<"$ROOT/etc/vmf-kernel-package")
+}
+
+make_root() {
+	local final=$1 log=$2 v
+	[[ ! -d $final ]] || return 0
+	ROOT=$final.partial
+	# Two stages, so that a broken download of the kernel does not cost the first.
+	if [[ ! -e $ROOT/etc/vmf-bootstrapped ]]; then
+		STEP_HOOK=explain_network step root "making the lab root (Debian $SUITE, toolchain, QEMU)" \
+			"$log" bootstrap_root "$ROOT"
+		"${NS[@]}" touch "$ROOT/etc/vmf-bootstrapped"
+	fi
+	STEP_HOOK=explain_network step apt-update 'reading the archive index' "$CACHE/log/apt-update.log" in_root -w / apt-get update
+	v=$(newest_kernel)
+	[[ -n $v ]] || refuse "the archive has no $SERIES kernel; its kernel sources are: $(
+		in_root -w / apt-cache pkgnames linux-source- | sort -V | tr '\n' ' ')"
+	STEP_HOOK=explain_network step kernel-packages "installing the Debian kernel packages $v" "$CACHE/log/kernel-packages.log" \
+		install_kernel_packages "$v"
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	in_root -w /etc sh -c '
+		echo "$0" >vmf-kernel
+		dpkg-query -W -f "\${Version}\n" "linux-binary-$0" >vmf-kernel-package
+		dpkg-query -W gcc-14 binutils rustc bindgen libclang1-19 pahole >vmf-toolchain' "$v"
+	mv "$ROOT" "$final"
+	ROOT=$final
+}
+
+# What only lane debug needs is added to the root when that lane is asked for.
+LLVM_PACKAGES=(clang-19 lld-19 llvm-19)
+
+ensure_llvm() {
+	[[ -e $ROOT/etc/vmf-llvm ]] || with_lock "$CACHE/root.lock" add_llvm
+}
+
+add_llvm() {
+	[[ ! -e $ROOT/etc/vmf-llvm ]] || return 0
+	need_disk 800 'clang'
+	STEP_HOOK=explain_network step apt-update 'reading the archive index' "$CACHE/log/apt-update.log" \
+		in_root -w / apt-get update
+	STEP_HOOK=explain_network step llvm 'installing clang for lane debug' "$CACHE/log/llvm.log" \
+		in_root -w / apt-get install --yes --no-install-recommends "${LLVM_PACKAGES[@]}"
+	in_root -w /etc touch vmf-llvm
+}

@@ -1,0 +1,288 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# The one entry to the lab; the top-level Makefile calls nothing else here.
+
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+for part in common root kernel build boot lint; do
+	# shellcheck source=/dev/null
+	. "$here/$part.sh"
+done
+
+usage() {
+	cat <<-'END'
+	run.sh root                  make the lab root only
+	run.sh prepare [LANE...]     make the lab root and kernels (default: debian full)
+	run.sh build [LANE...]       the same, and the module, selftests and initramfs
+	run.sh test [OPTION...] [LANE...]
+	                             run the selftests (default: debian full)
+	run.sh demo [LANE]           migrate a VF under traffic, and report
+	run.sh shell [LANE]          a shell in the test host
+	run.sh lint                  all static checks
+	run.sh cargo-test            the cargo tests of every crate that has some
+	run.sh cargo CRATE ARG...    cargo on rust/CRATE, with the toolchain of the lab
+	run.sh exec [LANE] COMMAND...
+	                             a command inside the lab root, in the clone
+	run.sh paths [LANE...]       where the root and the kernels are
+
+	LANE is debian, full or debug. Options of test:
+	  -t GLOB     only programs that match; several globs in one word, "_test" may
+	              be left out
+	  -a ARGS     arguments for each program (-a '-t name' picks one test of it)
+	  -d DRIVER   bind the VFs to another driver, as vfio-pci
+	  -n          do not build, boot what is there
+	  -s SECONDS  time limit of each program (default 120, debug 600)
+	  -c          the cargo tests as well
+	VMF_GUEST_SECONDS is the time limit of a whole guest, VMF_APPEND is added to
+	the kernel's command line.
+	END
+}
+
+prepare() {
+	ensure_root
+	ensure_kernel "$1"
+}
+
+is_lane() { [[ $1 == debian || $1 == full || $1 == debug ]]; }
+
+# Adds the counts of a summary file to the totals.
+add_summary() {
+	local passed failed skipped
+	read -r passed failed skipped <"$1"
+	TOTAL_PASSED=$((TOTAL_PASSED + passed))
+	TOTAL_FAILED=$((TOTAL_FAILED + failed))
+	TOTAL_SKIPPED=$((TOTAL_SKIPPED + skipped))
+	sed "1d; s#^\(FAIL\|SKIP\) #\1 $2/#" "$1" >>"$NOTES"
+}
+
+# The guest's second serial port, to the report and to $RUN.
+boot_and_count() {
+	boot "$@" 2>"$RUN/qemu.log" | tee "$RUN/output.log" |
+		in_root python3 selftests/lab/ktap.py "${PLAIN[@]}" "$IN_TOP/${RUN#"$TOP/"}/summary" "$1/"
+}
+
+# guest LANE MODE LIMIT SETTING...: boot, report, scan the kernel log.
+guest() {
+	local lane=$1 mode=$2 limit=${VMF_GUEST_SECONDS:-$3} start=$SECONDS status=0 n
+	shift 3
+	PLAIN=()
+	[[ $mode != demo ]] || PLAIN=(--plain)
+	run_dir "$lane"
+	rm -f "$RUN/summary"
+	in_group boot_and_count "$lane" "$limit" "mode=$mode" "$@" || status=$?
+	((status != 124 && status != 137)) || say "lab: the guest was stopped after $limit seconds"
+	# The NIC's hub has one port on purpose.
+	sed -i '/hub 0 is not connected to host network\|terminating on signal 15/d' "$RUN/qemu.log"
+	[[ ! -s $RUN/qemu.log ]] || sed 's/^/# qemu: /' "$RUN/qemu.log"
+	[[ -s $RUN/summary ]] || echo '0 1 0
+FAIL the guest printed nothing' >"$RUN/summary"
+	# The scan is the last test of the guest's plan.
+	n=$(($(grep -c '^@vmf end' "$RUN/output.log" || true) + 1))
+	if scan_log "$RUN/kernel.log" >"$RUN/scan.log"; then
+		TOTAL_PASSED=$((TOTAL_PASSED + 1))
+		[[ $mode == demo ]] || echo "ok $n $lane/kernel_log"
+	else
+		sed 's/^/# /' "$RUN/scan.log"
+		echo "not ok $n $lane/kernel_log # see $RUN/kernel.log"
+		TOTAL_FAILED=$((TOTAL_FAILED + 1))
+		echo "FAIL $lane/kernel_log: see $RUN/kernel.log" >>"$NOTES"
+	fi
+	add_summary "$RUN/summary" "$lane"
+	n=$(grep -acE 'DMAR:.*fault' "$RUN/kernel.log" || true)
+	[[ $n == 0 ]] || say "lab: note: $n lines about DMA faults in $RUN/kernel.log"
+	# The last line of the demo is its verdict.
+	[[ $mode == demo && $TOTAL_FAILED == 0 ]] ||
+		say "lab: guest of lane $lane: $((SECONDS - start)) s, logs in $RUN"
+}
+
+# Was it the emulator, and not what runs in it? Either QEMU has aborted, or a CPU
+# slept on with work to do: a timer, or an interrupt from another CPU, was lost.
+emulator_failed() {
+	grep -qE 'Assertion|Aborted|MMIO over range' "$RUN/qemu.log" ||
+		grep -aq 'rcu_preempt kthread starved' "$RUN/kernel.log"
+}
+
+# guest, and once more if it was the emulator that failed: this is said, and the
+# logs of both runs are kept. A failure of any other kind is never tried again.
+guest_twice() {
+	local passed=$TOTAL_PASSED failed=$TOTAL_FAILED skipped=$TOTAL_SKIPPED
+	cp "$NOTES" "$NOTES.before"
+	guest "$@"
+	if ((TOTAL_FAILED > failed)) && emulator_failed; then
+		say "lab: the emulator has failed, see $RUN; lane $1 is run once more"
+		TOTAL_PASSED=$passed TOTAL_FAILED=$failed TOTAL_SKIPPED=$skipped
+		cp "$NOTES.before" "$NOTES"
+		guest "$@"
+	fi
+	rm -f "$NOTES.before"
+}
+
+# Counts what cargo says; a crate that does not build counts as one failure.
+cargo_tests() {
+	local crate log passed failed skipped status
+	for crate in "$TOP"/rust/*/Cargo.toml; do
+		crate=$(basename "$(dirname "$crate")")
+		log=${BUILD:?}/cargo-$crate.log
+		ensure_crates "$crate"
+		say "* cargo tests of rust/$crate"
+		in_cargo "$crate" test --offline --no-fail-fast >"$log" 2>&1 </dev/null && status=0 || status=$?
+		read -r passed failed skipped < <(awk '
+			/^test result:/ { p += $4; f += $6; i += $8 }
+			END { print p + 0, f + 0, i + 0 }' "$log")
+		if ((status != 0 || passed == 0)); then
+			((failed > 0)) || failed=1
+			tail -n 40 "$log" | sed 's/^/# /'
+			echo "FAIL cargo tests of rust/$crate: see $log" >>"$NOTES"
+		fi
+		echo "# cargo tests of rust/$crate: $passed passed, $failed failed, $skipped ignored"
+		TOTAL_PASSED=$((TOTAL_PASSED + passed))
+		TOTAL_FAILED=$((TOTAL_FAILED + failed))
+		TOTAL_SKIPPED=$((TOTAL_SKIPPED + skipped))
+	done
+}
+
+# in_cargo CRATE ARGUMENT...
+in_cargo() {
+	local crate=$1
+	shift
+	mkdir -p "$BUILD/cargo"
+	in_root -w "$IN_TOP/rust/$crate" env CARGO_TARGET_DIR="$IN_TOP/build/cargo" cargo "$@"
+}
+
+# Crates are fetched once into the cache (CARGO_HOME is there); from then on
+# cargo needs no network.
+ensure_crates() {
+	local mark
+	mark=$CACHE/cargo/fetched-$(hash_of "$TOP/rust/$1/Cargo.lock")
+	[[ -e $mark ]] && return
+	STEP_HOOK=explain_crates step "crates-$1" "fetching the crates that rust/$1 is tested with" \
+		"$CACHE/log/crates-$1.log" in_cargo "$1" fetch --locked
+	touch "$mark"
+}
+
+explain_crates() {
+	grep -qE 'Could not resolve|failed to download|network failure|spurious network' "$1" || return 0
+	refuse "the crates registry cannot be reached (details in $1)"
+}
+
+cmd_test() {
+	local glob='*' args='' driver='' build=1 limit='' cargo='' opt lane lanes=()
+	OPTIND=1
+	while getopts t:a:d:ns:c opt; do
+		case $opt in
+		t) glob=$OPTARG ;;
+		a) args=$OPTARG ;;
+		d) driver=$OPTARG ;;
+		n) build='' ;;
+		s) limit=$OPTARG ;;
+		c) cargo=1 ;;
+		*) usage >&2; exit 2 ;;
+		esac
+	done
+	shift $((OPTIND - 1))
+	lanes=("$@")
+	((${#lanes[@]})) || lanes=(debian full)
+	begin_count
+	for lane in "${lanes[@]}"; do
+		prepare "$lane"
+		[[ -z $build ]] || ensure_built "$lane"
+	done
+	[[ -z $cargo ]] || cargo_tests
+	for lane in "${lanes[@]}"; do
+		prepare "$lane"
+		local each=${limit:-120} whole=1200
+		if [[ $lane == debug ]]; then
+			each=${limit:-600} whole=5400
+		fi
+		guest_twice "$lane" test "$whole" "tests='$glob'" "args='$args'" "timeout=$each" ${driver:+"driver=$driver"}
+	done
+	end_count
+}
+
+begin_count() {
+	TOTAL_PASSED=0 TOTAL_FAILED=0 TOTAL_SKIPPED=0
+	mkdir -p "$BUILD"
+	NOTES=$(mktemp "$BUILD/notes.XXXXXX")
+}
+
+# The last line of a test run, and its status.
+end_count() {
+	sort -u "$NOTES" | sed 's/^/# /'
+	rm -f "$NOTES"
+	echo "$TOTAL_PASSED passed, $TOTAL_FAILED failed, $TOTAL_SKIPPED skipped"
+	((TOTAL_FAILED == 0))
+}
+
+cmd_demo() {
+	local lane=${1:-debian}
+	begin_count
+	prepare "$lane"
+	ensure_built "$lane"
+	guest "$lane" demo 300
+	sed 's/^/# /' "$NOTES" >&2
+	rm -f "$NOTES"
+	((TOTAL_FAILED == 0))
+}
+
+cmd_shell() {
+	local lane=${1:-debian}
+	[[ -t 0 && -t 1 ]] || refuse 'a shell needs a terminal'
+	prepare "$lane"
+	ensure_built "$lane"
+	run_dir "$lane"
+	say "lab: booting; the kernel log is $RUN/kernel.log"
+	VMF_INTERACTIVE=1 boot "$lane" 86400 mode=shell
+}
+
+main() {
+	local command=${1:-help} lane
+	shift || true
+	case $command in
+	prepare | build | paths)
+		(($#)) || set -- debian full
+		for lane; do
+			prepare "$lane"
+			[[ $command != build ]] || ensure_built "$lane"
+			[[ $command != paths ]] || printf '%s\n' "lane=$lane" "kernel=$KREL" "root=$ROOT" \
+				"KDIR=$CACHE/${KDIR##*/}" "KSRC=$CACHE/${KSRC##*/}" "image=$KIMAGE (in the root)"
+		done
+		;;
+	test) cmd_test "$@" ;;
+	root) ensure_root ;;
+	demo) cmd_demo "$@" ;;
+	lint)
+		prepare debian
+		lint_all
+		;;
+	cargo-test)
+		ensure_root
+		begin_count
+		cargo_tests
+		end_count
+		;;
+	shell) cmd_shell "$@" ;;
+	cargo)
+		ensure_root
+		ensure_crates "${1:?which crate of rust/}"
+		in_cargo "$@"
+		;;
+	exec)
+		lane=debian
+		if is_lane "${1:-}"; then
+			lane=$1
+			shift
+		fi
+		prepare "$lane"
+		(($#)) || set -- bash
+		in_root env KDIR="$KDIR" KSRC="$KSRC" KFLAGS="${KFLAGS[*]}" "$@"
+		;;
+	help | -h | --help) usage ;;
+	*)
+		usage >&2
+		exit 2
+		;;
+	esac
+}
+
+main "$@"
