@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_FRAME_H
+#define SELFTESTS_FRAME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <linux/types.h>
+
+#define FRAME_ETHERTYPE	0x88b5	/* IEEE 802: local experimental 1 */
+#define FRAME_MIN	60
+#define FRAME_MAX	1514
+#define MAC_LEN		6
+
+/* The ledger of one path: each sequence number once, in order, unharmed. */
+struct ledger {
+	u16 stream;
+	u32 sent;
+	u32 received;
+	u32 next;
+	u32 lost;
+	u32 duplicated;
+	u32 damaged;
+};
+
+void ledger_init(struct ledger *ledger, u16 stream);
+
+/* Build the next frame of @ledger; returns its length. */
+size_t frame_build(struct ledger *ledger, u8 *frame, const u8 *dst, const u8 *src);
+
+/* Is @frame one of ours, and of this stream? */
+bool frame_is(const struct ledger *ledger, const u8 *frame, size_t len);
+
+/* Enter a received frame of this stream into the books. */
+void frame_account(struct ledger *ledger, const u8 *frame, size_t len);
+
+/* All sent frames arrived exactly once, in order and unharmed. */
+bool ledger_complete(const struct ledger *ledger);
+
+/* Frames that have not arrived. */
+u32 ledger_lost(const struct ledger *ledger);
+
+void ledger_print(const struct ledger *ledger, const char *what);
+
+#endif /* SELFTESTS_FRAME_H */

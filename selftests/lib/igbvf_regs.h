@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_IGBVF_REGS_H
+#define SELFTESTS_IGBVF_REGS_H
+
+#include <linux/bits.h>
+#include <linux/types.h>
+
+/* Register map of an 82576 VF, as drivers/net/ethernet/intel/igbvf uses it. */
+#define VF_CTRL		0x0000
+#define VF_CTRL_RST	BIT(26)
+#define VF_STATUS	0x0008
+#define VF_STATUS_LU	BIT(1)
+#define VF_MBMEM(i)	(0x0800 + 4 * (i))
+#define VF_MBMEM_WORDS	16
+#define VF_MAILBOX	0x0c40
+#define VF_MBX_REQ	BIT(0)
+#define VF_MBX_ACK	BIT(1)
+#define VF_MBX_VFU	BIT(2)
+#define VF_MBX_PFU	BIT(3)
+#define VF_MBX_PFSTS	BIT(4)
+#define VF_MBX_PFACK	BIT(5)
+#define VF_MBX_RSTI	BIT(6)
+#define VF_MBX_RSTD	BIT(7)
+
+#define VF_EICS		0x1520
+#define VF_EIMS		0x1524
+#define VF_EIMC		0x1528
+#define VF_EIAC		0x152c
+#define VF_EIAM		0x1530
+#define VF_EICR		0x1580
+#define VF_EITR(k)	(0x1680 + 4 * (k))
+#define VF_IVAR0	0x1700
+#define VF_IVAR_MISC	0x1740
+#define VF_IVAR_VALID	0x80u
+#define VF_EIMASK	0x7u
+
+#define VF_RX(n, off)	(0x2800 + 0x100 * (n) + (off))
+#define VF_RDBAL(n)	VF_RX(n, 0x00)
+#define VF_RDBAH(n)	VF_RX(n, 0x04)
+#define VF_RDLEN(n)	VF_RX(n, 0x08)
+#define VF_SRRCTL(n)	VF_RX(n, 0x0c)
+#define VF_RDH(n)	VF_RX(n, 0x10)
+#define VF_RDT(n)	VF_RX(n, 0x18)
+#define VF_RXDCTL(n)	VF_RX(n, 0x28)
+
+#define VF_TX(n, off)	(0x3800 + 0x100 * (n) + (off))
+#define VF_TDBAL(n)	VF_TX(n, 0x00)
+#define VF_TDBAH(n)	VF_TX(n, 0x04)
+#define VF_TDLEN(n)	VF_TX(n, 0x08)
+#define VF_TDH(n)	VF_TX(n, 0x10)
+#define VF_TXCTL(n)	VF_TX(n, 0x14)
+#define VF_TDT(n)	VF_TX(n, 0x18)
+#define VF_TXDCTL(n)	VF_TX(n, 0x28)
+#define VF_TDWBAL(n)	VF_TX(n, 0x38)
+#define VF_TDWBAH(n)	VF_TX(n, 0x3c)
+
+#define VF_QUEUES	2
+#define VF_QUEUE_ENABLE	BIT(25)
+#define VF_RXDCTL_RESET	0x00010000u
+
+#define VF_SRRCTL_ADV_ONEBUF	0x02000000u
+#define VF_SRRCTL_BSIZE_2K	2u
+
+/* Mailbox messages. */
+#define VF_MSG_RESET		0x01u
+#define VF_MSG_SET_MAC		0x02u
+#define VF_MSG_ACK		0x80000000u
+#define VF_MSG_NACK		0x40000000u
+#define VF_MSG_CTS		0x20000000u
+
+/* Advanced transmit descriptor. */
+struct vf_tx_desc {
+	__le64 addr;
+	__le32 cmd_type_len;
+	__le32 olinfo_status;
+};
+
+#define VF_TXD_DATA	0x00300000u
+#define VF_TXD_EOP	0x01000000u
+#define VF_TXD_IFCS	0x02000000u
+#define VF_TXD_RS	0x08000000u
+#define VF_TXD_DEXT	0x20000000u
+#define VF_TXD_DD	0x00000001u
+#define VF_TXD_PAYLEN	14
+
+/* Advanced receive descriptor: as posted, and as written back. */
+union vf_rx_desc {
+	struct {
+		__le64 pkt_addr;
+		__le64 hdr_addr;
+	} read;
+	struct {
+		__le32 info;
+		__le32 rss;
+		__le32 status_error;
+		__le16 length;
+		__le16 vlan;
+	} wb;
+};
+
+#define VF_RXD_DD	0x01u
+#define VF_RXD_EOP	0x02u
+
+/* A register that a guest can write and read back. */
+struct vf_reg {
+	const char *name;
+	u32 offset;
+	u32 mask;	/* the bits that hold what is written, without those that act */
+};
+
+#define VF_REGS_MAX	64
+
+extern const struct vf_reg vf_regs[];
+extern const unsigned int vf_regs_count;
+
+struct vf;
+
+/* All of vf_regs[]; the mailbox control register, which has side effects, is not. */
+void vf_regs_read(struct vf *vf, u32 *values);
+
+/* Write @values, each within its mask; what is masked by EIMS is replaced, not added. */
+void vf_regs_write(struct vf *vf, const u32 *values);
+
+/* The first register that differs, or NULL. */
+const struct vf_reg *vf_regs_differ(const u32 *a, const u32 *b);
+
+#endif /* SELFTESTS_IGBVF_REGS_H */

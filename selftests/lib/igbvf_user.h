@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_IGBVF_USER_H
+#define SELFTESTS_IGBVF_USER_H
+
+#include "frame.h"
+#include "igbvf_device.h"
+#include "igbvf_regs.h"
+
+#define NIC_TX_RING	32
+#define NIC_RX_RING	64
+#define NIC_BUF_SIZE	2048
+#define NIC_RAM_SIZE	(1024 * 1024)
+
+#define NIC_VEC_TX	0
+#define NIC_VEC_RX	1
+#define NIC_VEC_OTHER	2
+
+#define NIC_TIMEOUT_MS	5000
+
+/*
+ * A user-space driver for an 82576 VF: the "guest". All it knows is in memory
+ * that does not change over a migration; only @vf is another device after it.
+ */
+struct nic_tx_queue {
+	struct vf_tx_desc *ring;
+	u8 *bufs;
+	u32 next;	/* slot for the next frame */
+	u32 clean;	/* oldest slot not seen done */
+	u32 posted;	/* frames posted over all, the doorbell may lag */
+};
+
+struct nic_rx_queue {
+	union vf_rx_desc *ring;
+	u8 *bufs;
+	u32 next;	/* slot the next frame comes into */
+	u32 frames;
+};
+
+struct nic {
+	struct vf *vf;
+	struct guest_ram ram;
+	u8 mac[MAC_LEN];
+	struct nic_tx_queue tx[VF_QUEUES];
+	struct nic_rx_queue rx[VF_QUEUES];
+};
+
+/* Rings in guest RAM. The machine has no device yet. */
+void nic_init(struct nic *nic, const u8 *mac);
+void nic_free(struct nic *nic);
+
+/*
+ * Bring the driver up on @vf, which has nic->ram mapped: VF_RESET, MAC, rings,
+ * interrupts. 0 or -errno.
+ */
+int nic_up(struct nic *nic, struct vf *vf);
+
+/* One mailbox request; @msg gets the reply. 0 or -errno. */
+int nic_mailbox(struct vf *vf, u32 *msg, unsigned int words, unsigned int reply_words);
+
+/* Put a frame into the ring; false when it is full. */
+bool nic_post(struct nic *nic, unsigned int q, const u8 *frame, size_t len);
+
+/* Tell the device of all that was posted. */
+void nic_doorbell(struct nic *nic, unsigned int q);
+
+/* Reap descriptors that are done; returns how many are still out. */
+u32 nic_clean(struct nic *nic, unsigned int q);
+
+/* Wait until all that was posted is done. */
+bool nic_drain(struct nic *nic, unsigned int q, int timeout_ms);
+
+/* The next received frame of queue @q, or 0. @frame has NIC_BUF_SIZE bytes. */
+size_t nic_receive(struct nic *nic, unsigned int q, u8 *frame);
+
+/* Send @count numbered frames, with the doorbell after each. */
+bool nic_send(struct nic *nic, unsigned int q, struct ledger *ledger, const u8 *dst,
+	      u32 count);
+
+/* Receive into @ledgers until all of them are complete or the time is over. */
+bool nic_collect(struct nic *nic, struct ledger **ledgers, int nledgers, int timeout_ms);
+
+u64 now_ns(void);
+
+#endif /* SELFTESTS_IGBVF_USER_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_TESTNET_H
+#define SELFTESTS_TESTNET_H
+
+#include "igbvf_user.h"
+#include "pf_socket.h"
+
+/*
+ * Three stations at the NIC's own switch: a guest that migrates, a peer that
+ * stays on its VF, and the PF's network interface.
+ */
+enum testnet_path {
+	GUEST_TO_PEER,
+	GUEST_TO_PF,
+	PEER_TO_GUEST,
+	PF_TO_GUEST,
+	PATHS,
+};
+
+struct testnet {
+	struct nic guest;
+	struct nic peer;
+	struct pf_socket pf;
+	struct ledger ledgers[PATHS];
+};
+
+/* Each queue of the guest has a path of its own, so that order is defined. */
+#define GUEST_QUEUE_PEER	0
+#define GUEST_QUEUE_PF		1
+
+/* Frames that may be under way on each path: a part of the smallest ring. */
+#define TESTNET_BURST		12
+
+const char *testnet_path_name(unsigned int path);
+
+/* Guest on VF @guest, peer on VF @peer, both drivers up. 0 or -errno. */
+int testnet_open(struct testnet *net, unsigned int guest, unsigned int peer);
+void testnet_close(struct testnet *net);
+
+/* Send @count frames on @path without receiving them. */
+bool testnet_send(struct testnet *net, enum testnet_path path, u32 count);
+
+/* Receive at all stations until nothing is missing; false if something is. */
+bool testnet_collect(struct testnet *net, int timeout_ms);
+
+/* Send @count frames on every path, in bursts, and receive them all. */
+bool testnet_exchange(struct testnet *net, u32 count);
+
+/* Every frame that was sent has arrived once, in order and unharmed. */
+bool testnet_complete(struct testnet *net);
+
+void testnet_print(struct testnet *net);
+
+#endif /* SELFTESTS_TESTNET_H */
