@@ -67,6 +67,7 @@ impl vfio_pci::Driver for Igbvf {
     // The device cannot tell which pages it has written; until the driver can, VMMs take all of
     // them for dirty.
     type DmaLogging = dma_logging::Disabled;
+    type Attributes = vfio::sysfs::Disabled;
 
     const NAME: &'static CStr = c"igbvf-vfio-pci";
     const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;

@@ -15,7 +15,9 @@ use self::fops::{
 use crate::{
     migration::{
         Failed,
+        Live,
         Migration,
+        PreCopyProfile as _,
         Progress,
         State, //
     },
@@ -31,6 +33,7 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::Atomic,
         poll::PollCondVarBox,
         static_lock_class,
         Arc,
@@ -50,10 +53,17 @@ pub enum Peek {
     Failed(Error),
 }
 
-/// What `VFIO_MIG_GET_PRECOPY_INFO` reports.
+/// What is left to read in PRE_COPY, in the order in which it comes.
+///
+/// `VFIO_MIG_GET_PRECOPY_INFO` reports it in terms of what the user has opted in to.
 pub struct PrecopyInfo {
     /// Bytes that the destination needs before the device stops; greater than 0 at first.
     pub initial: u64,
+    /// The same, but they have come while the stream was being read, as something has changed that
+    /// the first ones told.
+    pub renewed: u64,
+    /// How often initial bytes have come while the stream was being read.
+    pub generation: u32,
     /// Bytes that the running device has changed meanwhile.
     pub dirty: u64,
 }
@@ -87,6 +97,8 @@ pub struct DataFile<T: Migration, S> {
     /// stream is loaded, when the session lock is held as well.
     #[pin]
     stream: Mutex<Option<S>>,
+    /// [`PrecopyInfo::generation`] when `VFIO_PRECOPY_INFO_REINIT` was reported last.
+    reported: Atomic<u32>,
     /// In a box of its own that RCU frees: a [`PollCondVar`](kernel::sync::poll::PollCondVar) in
     /// here would wait for a grace period when the file goes, which may be inside an arc.
     readable: PollCondVarBox,
@@ -103,6 +115,7 @@ impl<T: Migration, S: Send + Unpin + 'static> DataFile<T, S> {
                 epoch,
                 io <- new_mutex!(bounce, "vfio::DataFile::io"),
                 stream <- new_mutex!(Some(stream), "vfio::DataFile::stream"),
+                reported: Atomic::new(0),
                 readable: PollCondVarBox::new(c"vfio::DataFile::readable", static_lock_class!())?,
             }? Error),
             GFP_KERNEL,
@@ -128,6 +141,65 @@ impl<T: Migration, S: Send + Unpin + 'static> DataFile<T, S> {
     }
 }
 
+impl<T: Migration> DataFile<T, T::Saving> {
+    /// Returns the evidence that the device is in a PRE_COPY state of this session.
+    fn live<'a>(&self, state: &'a State<T>) -> Option<Live<'a, T>> {
+        // The link in the state is what makes the session; it may be that of another file.
+        match state {
+            State::PreCopy(run, link) if core::ptr::eq(&*link.0, self) => Some(Live::Running(run)),
+            State::PreCopyP2p(run, link) if core::ptr::eq(&*link.0, self) => {
+                Some(Live::Quiesced(run))
+            }
+            _ => None,
+        }
+    }
+
+    /// Lets the driver put on the stream what it has.
+    ///
+    /// `dev` is that of the session, which is locked, and `live` is what [`Self::live()`] says.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the session is over.
+    /// - whatever the driver gives.
+    fn refresh(&self, dev: &Device<T, Open>, live: Live<'_, T>) -> Result {
+        let woken = self
+            .with(|stream| {
+                let idle = is_idle(stream);
+
+                T::PreCopy::refresh(dev, live, stream)?;
+                Ok::<_, Error>(idle && !is_idle(stream))
+            })
+            .ok_or(ENODEV)??;
+
+        if woken {
+            self.readable.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Looks for more to read, when everything was read.
+    ///
+    /// Not for a user who is told about new initial data: it comes on the stream with the ioctl
+    /// that tells, and not before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::refresh()`].
+    fn look_for_more(&self) -> Result {
+        self.dev
+            .with_session(|dev, session| match self.live(&session.migration) {
+                Some(live) if !dev.precopy_info_v2() => self.refresh(dev, live),
+                _ => Ok(()),
+            })
+    }
+}
+
+/// Returns whether there is nothing to read now.
+fn is_idle(stream: &impl SaveStream) -> bool {
+    matches!(stream.peek(&mut [0]), Peek::NoMessage)
+}
+
 impl<T: Migration> DataFile<T, T::Resuming> {
     /// Feeds bytes to the stream and loads it when it is complete.
     ///
@@ -144,11 +216,21 @@ impl<T: Migration> DataFile<T, T::Resuming> {
             }
             let progress = self
                 .with(|stream| T::receive(dev, stream, data))
-                .ok_or(ENODEV)??;
+                .ok_or(ENODEV)?
+                .inspect_err(|err| {
+                    dev.last_error()
+                        .set_if_none(fmt!("stream refused: errno {}", -err.to_errno()));
+                })?;
 
             match progress {
                 Progress::More => Ok(()),
-                Progress::Complete => dev.stats().load(|| self.load(dev, &mut session.migration)),
+                Progress::Complete => dev
+                    .stats()
+                    .load(|| self.load(dev, &mut session.migration))
+                    .inspect_err(|err| {
+                        dev.last_error()
+                            .set_if_none(fmt!("stream not loaded: errno {}", -err.to_errno()));
+                    }),
             }
         })
     }

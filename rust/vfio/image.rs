@@ -11,8 +11,9 @@ use kernel::prelude::*;
 
 /// The bytes of one saving session and how far user space has read them.
 ///
-/// In the PRE_COPY states it holds the initial bytes only; [`Image::complete`] replaces them by the
-/// whole stream, of which they are the beginning.
+/// In the PRE_COPY states it holds initial bytes only: those that the session began with, and what
+/// [`Image::append_initial`] has added to them. [`Image::complete`] replaces them by the whole
+/// stream, of which they are the beginning.
 ///
 /// # Invariants
 ///
@@ -20,6 +21,10 @@ use kernel::prelude::*;
 pub struct Image {
     bytes: KVVec<u8>,
     pos: usize,
+    /// How many of the bytes the session began with.
+    first: usize,
+    /// How often initial bytes were appended; wraps.
+    generation: u32,
     rest: Rest,
 }
 
@@ -36,29 +41,58 @@ enum Rest {
 impl Image {
     /// Starts a session with the bytes that do not depend on the device being stopped.
     pub fn initial(bytes: KVVec<u8>) -> Self {
-        Self {
-            bytes,
-            pos: 0,
-            rest: Rest::Pending,
-        }
+        Self::new(bytes, Rest::Pending)
     }
 
     /// Starts a session of a stopped device, of which everything is known.
     pub fn whole(bytes: KVVec<u8>) -> Self {
-        Self {
-            bytes,
-            pos: 0,
-            rest: Rest::Nothing,
-        }
+        Self::new(bytes, Rest::Nothing)
     }
 
     /// Starts a session that fails after these bytes.
     pub fn failed(bytes: KVVec<u8>, err: Error) -> Self {
+        Self::new(bytes, Rest::Failed(err))
+    }
+
+    fn new(bytes: KVVec<u8>, rest: Rest) -> Self {
         Self {
+            first: bytes.len(),
             bytes,
             pos: 0,
-            rest: Rest::Failed(err),
+            generation: 0,
+            rest,
         }
+    }
+
+    /// Returns the stream so far, whether or not it was read: what the whole one must begin with.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Adds initial bytes in PRE_COPY, as the first ones do not tell everything any more.
+    ///
+    /// They come after what is there. User space that has set
+    /// `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2` is told about new initial data,
+    /// `VFIO_PRECOPY_INFO_REINIT`; to all others they are dirty bytes.
+    ///
+    /// The image keeps all of them: how often this may happen is for the driver to limit, as it is
+    /// usually a guest that brings it about.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the stream is complete or has failed.
+    /// - [`ENOMEM`]
+    pub fn append_initial(&mut self, bytes: &[u8]) -> Result {
+        if !matches!(self.rest, Rest::Pending) {
+            return Err(EINVAL);
+        }
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        // INVARIANT: `bytes` does not become shorter.
+        self.bytes.extend_from_slice(bytes, GFP_KERNEL)?;
+        self.generation = self.generation.wrapping_add(1);
+        Ok(())
     }
 
     /// Supplies the whole stream, of which the initial bytes must be a prefix.
@@ -111,9 +145,15 @@ impl SaveStream for Image {
     }
 
     fn precopy_info(&self) -> PrecopyInfo {
+        let unread = self.unread().len();
+        let initial = self.first.saturating_sub(self.pos);
+
         PrecopyInfo {
             // CAST: `usize` fits in `u64` on every architecture of the kernel.
-            initial: self.unread().len() as u64,
+            initial: initial as u64,
+            // CAST: as above.
+            renewed: unread.saturating_sub(initial) as u64,
+            generation: self.generation,
             dirty: 0,
         }
     }

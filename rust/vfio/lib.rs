@@ -15,7 +15,8 @@
 //! * [`migration::Migration`] holds the arcs of the state machine, each of which consumes one run
 //!   token ([`Running`](migration::Migration::Running) and so on) and returns the next: saving a
 //!   device that has not been stopped does not compile;
-//! * [`region::Traps`] answers for a BAR that user space may not touch unseen.
+//! * [`region::Traps`] answers for a BAR that user space may not touch unseen;
+//! * [`sysfs::Group`] shows what is known of the device whether or not it is open.
 //!
 //! Locking and lifetimes are tabulated in `Documentation/driver-api/vfio-rust.rst`.
 
@@ -26,11 +27,13 @@ use vfio_bindings as bindings;
 pub mod data_file;
 pub mod dma_logging;
 pub mod image;
+mod last_error;
 pub mod migration;
 pub mod pci;
 pub mod region;
 pub mod staging;
 pub mod stats;
+pub mod sysfs;
 
 pub use image::Image;
 

@@ -5,26 +5,31 @@
 //! C header: [`include/linux/vfio_pci_core.h`](srctree/include/linux/vfio_pci_core.h)
 
 mod adapter;
+mod context;
 mod device;
+mod open;
 mod ops;
+mod session;
 
 pub use self::{
     adapter::Adapter,
-    device::{
+    context::{
+        Bound,
         Context,
-        Device,
-        MmioGuard,
         Normal,
         Open, //
-    }, //
+    },
+    device::Device,
+    open::MmioGuard, //
 };
 
-pub(crate) use self::device::Session;
+pub(crate) use self::session::Session;
 
 use crate::{
     dma_logging,
     migration,
-    region, //
+    region,
+    sysfs, //
 };
 use kernel::{
     device::Core,
@@ -98,6 +103,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     type Regions: region::Profile<Self>;
     /// [`Enabled`](dma_logging::Enabled) or [`Disabled`](dma_logging::Disabled).
     type DmaLogging: dma_logging::Profile<Self>;
+    /// [`Enabled`](sysfs::Enabled) or [`Disabled`](sysfs::Disabled).
+    type Attributes: sysfs::Profile<Self>;
 
     /// Name of the `vfio_device_ops`, for messages of the core.
     const NAME: &'static CStr;

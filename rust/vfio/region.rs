@@ -98,7 +98,13 @@ impl<T: Traps> Profile<T> for Trapped<T> {
 
     fn write32(dev: &Device<T>, offset: usize, value: u32) -> Result {
         dev.with_session(|dev, session| {
-            T::write32(dev, session.migration.run_mut().ok_or(EIO)?, offset, value)
+            let result = T::write32(dev, session.migration.run_mut().ok_or(EIO)?, offset, value);
+
+            // What the guest does may be what makes the driver put more on the stream.
+            if let Some(link) = session.migration.precopy_link() {
+                link.wake();
+            }
+            result
         })
     }
 }

@@ -3,16 +3,14 @@
 //! `struct file_operations` of the two kinds of data file.
 
 use super::{
+    is_idle,
     DataFile,
     Peek,
     SaveStream, //
 };
 use crate::{
     bindings,
-    migration::{
-        Migration,
-        State, //
-    },
+    migration::Migration,
     pci, //
 };
 use core::marker::PhantomData;
@@ -36,6 +34,7 @@ use kernel::{
     module::this_module,
     prelude::*,
     sync::{
+        atomic::Relaxed,
         poll::PollTable,
         Arc,
         ArcBorrow, //
@@ -106,11 +105,19 @@ impl<T: Migration> SaveFops<T> {
         };
         table.register_wait(file, &this.readable);
 
-        let mut byte = [0];
         let ready = kernel::bindings::POLLIN | kernel::bindings::POLLRDNORM;
-        match this.with(|stream| stream.peek(&mut byte)) {
-            Some(Peek::NoMessage) => 0,
-            Some(_) => ready,
+        let idle = || this.with(|stream| is_idle(stream));
+        let idle = match idle() {
+            Some(true) => match this.look_for_more() {
+                Ok(()) => idle(),
+                // It is for `read()` to say why.
+                Err(_) => this.with(|_| false),
+            },
+            known => known,
+        };
+        match idle {
+            Some(true) => 0,
+            Some(false) => ready,
             None => ready | kernel::bindings::POLLERR | kernel::bindings::POLLHUP,
         }
     }
@@ -192,18 +199,29 @@ unsafe extern "C" fn release<P: ForeignOwnable>(
 /// - [`ENODEV`]: the session is over.
 /// - [`ENOMSG`]: nothing to read at the moment, in the PRE_COPY states only.
 /// - [`EFAULT`]: the user's buffer; nothing is lost.
-/// - whatever the driver says why there is no more.
+/// - whatever the driver says why there is no more, or gives when it is asked for more.
 fn read<T: Migration>(this: &DataFile<T, T::Saving>, iov: &mut IovIterDest<'_>) -> Result<usize> {
     let mut bounce = this.io.lock();
     let mut done = 0;
+    let mut looked = false;
 
     while !iov.is_empty() {
         let len = bounce.len().min(iov.len());
         let out = bounce.get_mut(..len).ok_or(EINVAL)?;
         let len = match this.with(|stream| stream.peek(out)).ok_or(ENODEV)? {
             Peek::Data(len) => len,
+            Peek::NoMessage if done == 0 && !looked => {
+                looked = true;
+                this.look_for_more()?;
+                continue;
+            }
             Peek::NoMessage if done == 0 => return Err(ENOMSG),
-            Peek::Failed(err) if done == 0 => return Err(err),
+            Peek::Failed(err) if done == 0 => {
+                this.dev
+                    .last_error()
+                    .set_if_none(fmt!("stream not complete: errno {}", -err.to_errno()));
+                return Err(err);
+            }
             Peek::NoMessage | Peek::Failed(_) | Peek::EndOfStream => break,
         };
         // Only `io` is held here, which nobody needs but other readers of this file.
@@ -256,6 +274,7 @@ fn write<T: Migration>(
 /// - [`EFAULT`]: the user's structure.
 /// - [`EINVAL`]: `argsz` is too small, or the device is not in a PRE_COPY state.
 /// - [`ENODEV`]: the session is over.
+/// - whatever the driver gives when it is asked for more.
 fn precopy_info<T: Migration>(this: &DataFile<T, T::Saving>, cmd: c_uint, arg: UserPtr) -> Result {
     if cmd != VFIO_MIG_GET_PRECOPY_INFO {
         return Err(ENOTTY);
@@ -269,23 +288,44 @@ fn precopy_info<T: Migration>(this: &DataFile<T, T::Saving>, cmd: c_uint, arg: U
     }
 
     let (info, v2) = this.dev.with_session(|dev, session| {
-        let (State::PreCopy(_, link) | State::PreCopyP2p(_, link)) = &session.migration else {
+        let Some(live) = this.live(&session.migration) else {
             return Err(if this.with(|_| ()).is_some() {
                 EINVAL
             } else {
                 ENODEV
             });
         };
-        if !core::ptr::eq(&*link.0, this) {
-            return Err(ENODEV);
-        }
+        this.refresh(dev, live)?;
         let info = this.with(|stream| stream.precopy_info()).ok_or(ENODEV)?;
         Ok((info, dev.precopy_info_v2()))
     })?;
 
+    let (flags, initial, dirty) = if v2 {
+        // Reported once, as mlx5 does; from then on it is initial data like any other.
+        let fresh = info.renewed > 0 && info.generation != this.reported.load(Relaxed);
+
+        (
+            if fresh {
+                bindings::VFIO_PRECOPY_INFO_REINIT
+            } else {
+                0
+            },
+            info.initial.saturating_add(info.renewed),
+            info.dirty,
+        )
+    } else {
+        // Before v2 the flags are no output, and stay what the user has put there; and there are
+        // no initial bytes but the first.
+        (flags, info.initial, info.dirty.saturating_add(info.renewed))
+    };
+
     writer.write(&argsz)?;
-    // An output since v2 only; before, what the user has put there stays.
-    writer.write(if v2 { &0 } else { &flags })?;
-    writer.write(&info.initial)?;
-    writer.write(&info.dirty)
+    writer.write(&flags)?;
+    writer.write(&initial)?;
+    writer.write(&dirty)?;
+    if v2 {
+        // The user knows only now.
+        this.reported.store(info.generation, Relaxed);
+    }
+    Ok(())
 }

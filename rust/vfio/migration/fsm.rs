@@ -6,7 +6,10 @@
 //! each have a copy of this loop.
 
 use super::{
-    state::MigState,
+    state::{
+        self,
+        MigState, //
+    },
     Failed,
     Live,
     Migration,
@@ -52,17 +55,47 @@ pub(super) fn set_state<T: Migration>(
     let mut file = None;
 
     while state.uapi().value() != goal {
-        let next = next_state(dev, state.uapi(), goal)?;
+        let from = state.uapi();
+        let next = next_state(dev, from, goal)?;
+        if next.has_stream() && !from.has_stream() {
+            dev.last_error().clear();
+        }
+        let said = dev.last_error().count();
         let old = core::mem::replace(state, State::Error);
-        let (new, result) = dev
-            .stats()
-            .arc(old.uapi(), next, || step(dev, epoch, old, next));
+        let (new, result) = dev.stats().arc(from, next, || step(dev, epoch, old, next));
         *state = new;
+        if let Err(err) = &result {
+            note_failure(dev, said, from, next, *err);
+        }
         // A path has no data transfer state inside it, so nothing is dropped here unseen; if it
         // had, the file would be closed and the user would see its end.
         file = result?;
     }
     Ok(file)
+}
+
+/// Leaves a reason for a step that has failed, if the driver has left none.
+///
+/// In a session that is the first one, which is the cause of all others. `said` is the number of
+/// reasons before the step.
+fn note_failure<T: Migration>(
+    dev: &Device<T, Open>,
+    said: u32,
+    from: MigState,
+    next: MigState,
+    err: Error,
+) {
+    let unsaid = if from.has_stream() || next.has_stream() {
+        dev.last_error().is_none()
+    } else {
+        dev.last_error().count() == said
+    };
+
+    if unsaid {
+        let (from, next) = (state::name(from.index()), state::name(next.index()));
+
+        dev.set_last_error(fmt!("{from} to {next}: errno {}", -err.to_errno()));
+    }
 }
 
 /// Asks the core for the next state on the way to `goal`.

@@ -4,7 +4,8 @@
 
 use super::{
     Migration,
-    RunMut, //
+    RunMut,
+    RunRef, //
 };
 use crate::{
     bindings,
@@ -54,6 +55,14 @@ impl MigState {
     pub(crate) fn value(self) -> bindings::vfio_device_mig_state {
         // CAST: the discriminants are the values of the uAPI.
         self as bindings::vfio_device_mig_state
+    }
+
+    /// Returns whether a data file belongs to this state.
+    pub(crate) fn has_stream(self) -> bool {
+        matches!(
+            self,
+            Self::PreCopy | Self::PreCopyP2p | Self::StopCopy | Self::Resuming
+        )
     }
 
     pub(crate) fn index(self) -> usize {
@@ -120,6 +129,26 @@ impl<T: Migration> State<T> {
                 Some(RunMut::Stopped(run))
             }
             State::Error => None,
+        }
+    }
+
+    /// As [`Self::run_mut()`], to be looked at only.
+    pub(crate) fn run_ref(&self) -> Option<RunRef<'_, T>> {
+        match self {
+            State::Running(run) | State::PreCopy(run, _) => Some(RunRef::Running(run)),
+            State::RunningP2p(run) | State::PreCopyP2p(run, _) => Some(RunRef::Quiesced(run)),
+            State::Stop(run) | State::StopCopy(run, _) | State::Resuming(run, _) => {
+                Some(RunRef::Stopped(run))
+            }
+            State::Error => None,
+        }
+    }
+
+    /// Returns the saving session of a device that runs.
+    pub(crate) fn precopy_link(&self) -> Option<&SaveLink<T>> {
+        match self {
+            State::PreCopy(_, link) | State::PreCopyP2p(_, link) => Some(link),
+            _ => None,
         }
     }
 }

@@ -10,7 +10,10 @@ use super::{
     Device,
     Driver, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    sysfs::Profile as _, //
+};
 use core::marker::PhantomData;
 use kernel::{
     debugfs::Dir,
@@ -71,6 +74,11 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
             (*pdrv).remove = Some(Self::remove_callback);
             (*pdrv).err_handler = &Self::ERR_HANDLERS;
             (*pdrv).driver_managed_dma = true;
+            (*pdrv).dev_groups = match T::Attributes::GROUPS {
+                // C only reads the list.
+                Some(groups) => groups.as_ptr().cast_mut(),
+                None => core::ptr::null_mut(),
+            };
             (*this).debugfs = Some(Dir::new(name));
         }
         // SAFETY: `pdrv` is filled in, and by the requirement on the caller stays where it is

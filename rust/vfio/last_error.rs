@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why the last migration of a device was refused or has failed, shown in debugfs.
+//!
+//! An errno is all that the uAPI can say and all that a VMM shows. The text is there until the next
+//! session begins: a reset must not take it away, as a VMM resets a device whose migration has
+//! failed before anyone can look, and neither must close.
+
+use kernel::{
+    fmt::{
+        self,
+        Write as _, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
+
+/// Longest text in bytes; what does not fit is cut off.
+const MAX_LEN: usize = 256;
+
+/// A text of printable ASCII characters; all others, which may come out of a stream, become `?`.
+#[derive(Clone, Copy)]
+struct Text {
+    bytes: [u8; MAX_LEN],
+    len: usize,
+}
+
+impl Text {
+    const NONE: Self = Self {
+        bytes: [0; MAX_LEN],
+        len: 0,
+    };
+
+    fn new(args: fmt::Arguments<'_>) -> Self {
+        let mut text = Self::NONE;
+
+        // It fails if something that is printed does: what came before it stays.
+        let _ = text.write_fmt(args);
+        text
+    }
+
+    fn as_str(&self) -> &str {
+        let bytes = self.bytes.get(..self.len).unwrap_or(&[]);
+
+        match core::str::from_utf8(bytes) {
+            Ok("") | Err(_) => "none",
+            Ok(text) => text,
+        }
+    }
+}
+
+impl fmt::Write for Text {
+    fn write_str(&mut self, s: &str) -> fmt::Result {
+        for c in s.chars() {
+            let Some(byte) = self.bytes.get_mut(self.len) else {
+                break;
+            };
+            *byte = match u8::try_from(c) {
+                Ok(c @ b' '..=b'~') => c,
+                _ => b'?',
+            };
+            self.len += 1;
+        }
+        Ok(())
+    }
+}
+
+struct Inner {
+    text: Text,
+    /// Number of texts so far; wraps.
+    count: u32,
+}
+
+/// The last error of one device.
+#[pin_data]
+pub(crate) struct LastError {
+    /// Held for copies in kernel memory only.
+    #[pin]
+    inner: Mutex<Inner>,
+}
+
+impl LastError {
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            inner <- new_mutex!(Inner { text: Text::NONE, count: 0 }, "vfio::LastError"),
+        })
+    }
+
+    /// Replaces the text.
+    pub(crate) fn set(&self, args: fmt::Arguments<'_>) {
+        // Not under the lock: there is no knowing what it takes to print them.
+        let text = Text::new(args);
+        let mut inner = self.inner.lock();
+
+        inner.text = text;
+        inner.count = inner.count.wrapping_add(1);
+    }
+
+    /// A session begins, and with it the time for which there is an answer.
+    pub(crate) fn clear(&self) {
+        self.inner.lock().text = Text::NONE;
+    }
+
+    /// Returns the number of texts so far.
+    pub(crate) fn count(&self) -> u32 {
+        self.inner.lock().count
+    }
+
+    /// Returns whether there was no error since the last session began.
+    pub(crate) fn is_none(&self) -> bool {
+        self.inner.lock().text.len == 0
+    }
+
+    /// Supplies a text for a failure of which the driver has said nothing in this session.
+    pub(crate) fn set_if_none(&self, args: fmt::Arguments<'_>) {
+        if self.is_none() {
+            self.set(args);
+        }
+    }
+
+    /// Prints one line: the text, or `none`.
+    pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.inner.lock().text;
+
+        writeln!(f, "{}", text.as_str())
+    }
+}

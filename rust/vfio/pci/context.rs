@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a reference to a [`Device`] allows, as types.
+
+use super::{
+    Device,
+    Driver, //
+};
+use core::ops::Deref;
+
+/// What a reference to a [`Device`] allows; sealed.
+pub trait Context: private::Sealed {}
+
+/// The device is allocated. It may be unbound; nothing of the hardware can be reached.
+pub struct Normal;
+
+/// The device is bound to its driver, and the session lock is not held: what callbacks from outside
+/// of a session are given, as those of [`sysfs`](crate::sysfs).
+///
+/// A function that an arc or a trap calls has none, so that [`Device::peek()`] does not wait for its
+/// own caller.
+pub struct Bound;
+
+/// The device is between `open_device()` and `close_device()`: its BARs are mapped.
+pub struct Open;
+
+impl Context for Normal {}
+impl Context for Bound {}
+impl Context for Open {}
+
+mod private {
+    pub trait Sealed {}
+    impl Sealed for super::Normal {}
+    impl Sealed for super::Bound {}
+    impl Sealed for super::Open {}
+}
+
+impl<T: Driver> Deref for Device<T, Bound> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        // SAFETY: The layout does not depend on the context, and `Normal` promises less.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+}
+
+impl<T: Driver> Deref for Device<T, Open> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        // SAFETY: The layout does not depend on the context, and `Normal` promises less.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What can be done with the hardware of an open device.
+
+use super::{
+    Device,
+    Driver,
+    Open, //
+};
+use crate::{
+    bindings,
+    staging::rwsem::ReadGuard,
+    stats::{
+        Counted,
+        MmioStats, //
+    }, //
+};
+use kernel::{
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    ffi::c_int,
+    io::{
+        IoBase,
+        Mmio,
+        MmioRaw,
+        Region, //
+    },
+    pci,
+    prelude::*, //
+};
+
+impl<T: Driver> Device<T, Open> {
+    /// Returns the PCI function.
+    pub fn pci(&self) -> &pci::Device {
+        // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver as long
+        // as the device is open: `vfio_pci_core_unregister_device()` waits for the last close.
+        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
+    }
+
+    /// Gives access to a BAR of at least `SIZE` bytes.
+    ///
+    /// Takes `memory_lock` for reading until the guard is dropped: keep it for a batch of accesses,
+    /// and drop it before anything that waits for user space. Do not take a second one meanwhile: a
+    /// writer that waits in between would never come to its turn.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: the function does not decode memory now: it is switched off, or in D3.
+    /// - [`EINVAL`], [`ENODEV`] or what `vfio_pci_core_enable()` met: there is no such BAR, it is
+    ///   smaller, or it could not be mapped.
+    pub fn mmio<const SIZE: usize>(&self, bar: usize) -> Result<MmioGuard<'_, SIZE>> {
+        let core = self.as_core();
+        // SAFETY: `vfio_pci_core_init_dev()` has initialised the semaphore, which lives as long as
+        // the device.
+        let lock = unsafe { ReadGuard::lock(&raw mut (*core).memory_lock) };
+        // SAFETY: `memory_lock` is held, which is what this function asks for.
+        if !unsafe { bindings::__vfio_pci_memory_enabled(core) } {
+            return Err(EIO);
+        }
+        // SAFETY: The maps are set up by `vfio_pci_core_enable()` and do not change while open.
+        let map = *unsafe { &(*core).barmap }.get(bar).ok_or(EINVAL)?;
+        if map.is_null() {
+            return Err(ENODEV);
+        }
+        let map = from_err_ptr(map)?;
+        let len = self.pci().resource_len(u32::try_from(bar)?)?;
+
+        Ok(MmioGuard {
+            raw: MmioRaw::new_region(map.addr(), usize::try_from(len)?)?,
+            stats: self.stats().mmio(),
+            _lock: lock,
+        })
+    }
+
+    /// Returns whether the function may start DMA: `PCI_COMMAND_MASTER`.
+    ///
+    /// # Errors
+    ///
+    /// - that of the config space access.
+    pub fn is_bus_master(&self) -> Result<bool> {
+        let mut command = 0;
+        // SAFETY: `pdev` is valid as long as the device; the value goes to a local variable.
+        to_result(unsafe {
+            kernel::bindings::pci_read_config_word(
+                (*self.as_core()).pdev,
+                // CAST: the offset in the header, 4.
+                kernel::bindings::PCI_COMMAND as c_int,
+                &mut command,
+            )
+        })?;
+        Ok(u32::from(command) & kernel::bindings::PCI_COMMAND_MASTER != 0)
+    }
+
+    /// Returns whether user space asked for `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`.
+    pub(crate) fn precopy_info_v2(&self) -> bool {
+        // SAFETY: A byte that the core sets once while the device is open; a stale value is that of
+        // a moment ago.
+        unsafe { (&raw const (*self.as_vdev()).precopy_info_v2).read_volatile() != 0 }
+    }
+}
+
+/// A BAR that may be accessed now.
+///
+/// All accesses are 32 bits wide and counted, see [`Stats`]; use them through
+/// [`kernel::io::Io`].
+///
+/// # Invariants
+///
+/// `raw` is a BAR of an open device that decodes memory as long as `_lock` is held.
+pub struct MmioGuard<'a, const SIZE: usize> {
+    raw: MmioRaw<Region<SIZE>>,
+    stats: &'a MmioStats,
+    _lock: ReadGuard<'a>,
+}
+
+impl<'a, const SIZE: usize> IoBase<'a> for &'a MmioGuard<'_, SIZE> {
+    type Backend = crate::stats::CountedBackend;
+    type Target = Region<SIZE>;
+
+    fn as_view(self) -> Counted<'a, Region<SIZE>> {
+        // SAFETY: By the type invariant the region is mapped and decodes as long as `self` lives.
+        Counted::new(unsafe { Mmio::from_raw(self.raw) }, self.stats)
+    }
+}

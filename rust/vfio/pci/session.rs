@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The time between open and close, and the lock over it.
+
+use super::{
+    Bound,
+    Device,
+    Driver,
+    Open, //
+};
+use crate::{
+    dma_logging::{
+        self,
+        Profile as _, //
+    },
+    migration::{
+        self,
+        Migration,
+        Profile as _,
+        RunRef, //
+    }, //
+};
+use kernel::prelude::*;
+
+/// Everything that exists only while the device is open.
+pub(crate) struct Session<T: Driver> {
+    /// Number of resets that `migration` knows of.
+    pub(crate) epoch: u32,
+    pub(crate) migration: <T::Migration as migration::Profile<T>>::State,
+    pub(crate) dma_log: <T::DmaLogging as dma_logging::Profile<T>>::State,
+}
+
+impl<T: Driver> Device<T> {
+    /// Opens the session of a device that the core has enabled.
+    ///
+    /// # Safety
+    ///
+    /// Must be called from `open_device()`, after `vfio_pci_core_enable()`.
+    pub(super) unsafe fn open_session(&self) -> Result {
+        // Before anything is looked at: a reset from here on is noticed.
+        let epoch = self.epoch();
+        let mut session = self.inner.session.lock();
+        // SAFETY: By the requirement on the caller the BARs are mapped, and stay so during the
+        // call.
+        let dev = unsafe { self.as_open() };
+
+        T::open(dev)?;
+        let migration = T::Migration::initial(dev)?;
+        // INVARIANT: The device is open.
+        *session = Some(Session {
+            epoch,
+            migration,
+            dma_log: Default::default(),
+        });
+        Ok(())
+    }
+
+    /// Ends the session, and with it every data file.
+    ///
+    /// # Safety
+    ///
+    /// Must be called from `close_device()`, before `vfio_pci_core_close_device()`.
+    pub(super) unsafe fn close_session(&self) {
+        let mut session = self.inner.session.lock();
+        // SAFETY: By the requirement on the caller the BARs are still mapped.
+        let dev = unsafe { self.as_open() };
+
+        // INVARIANT: The device is being closed.
+        if let Some(mut session) = session.take() {
+            T::DmaLogging::stop(dev, &mut session.dma_log);
+        }
+        T::close(dev);
+    }
+
+    /// Runs `op` with the session locked, after any reset has been settled.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the device is not open.
+    pub(crate) fn with_session<R>(
+        &self,
+        op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
+    ) -> Result<R> {
+        let mut guard = self.inner.session.lock();
+        let (dev, session) = self.settled(&mut guard).ok_or(ENODEV)?;
+
+        op(dev, session)
+    }
+
+    /// Settles a reset, if there was one since the session lock was held last.
+    ///
+    /// `session` is what the lock protects; `None` if the device is not open.
+    fn settled<'a>(
+        &'a self,
+        session: &'a mut Option<Session<T>>,
+    ) -> Option<(&'a Device<T, Open>, &'a mut Session<T>)> {
+        let session = session.as_mut()?;
+        // SAFETY: By the type invariant the device is open, and as `close_device()` takes the
+        // session lock, which is held for `'a`, it stays so.
+        let dev = unsafe { self.as_open() };
+
+        let epoch = self.epoch();
+        if session.epoch != epoch {
+            // The old state goes first: it drops the links to the data files.
+            session.migration = T::Migration::error();
+            T::DmaLogging::stop(dev, &mut session.dma_log);
+            session.migration = T::reset(dev)
+                .and_then(|()| T::Migration::initial(dev))
+                .unwrap_or_else(|err| {
+                    dev_err!(dev.pci(), "not usable after a reset: {err:?}\n");
+                    dev.set_last_error(fmt!("not usable after a reset: errno {}", -err.to_errno()));
+                    T::Migration::error()
+                });
+            session.epoch = epoch;
+        }
+        Some((dev, session))
+    }
+
+    /// Settles a reset now, if there was one, and not at the next access.
+    pub(super) fn settle(&self) {
+        // `ENODEV` is fine: a device that is not open has nothing to settle.
+        let _ = self.with_session(|_, _| Ok(()));
+    }
+
+    /// # Safety
+    ///
+    /// The device must be between `vfio_pci_core_enable()` and `vfio_pci_core_disable()` for as
+    /// long as the reference is used.
+    unsafe fn as_open(&self) -> &Device<T, Open> {
+        // SAFETY: The layout does not depend on the context; the caller promises the rest.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+}
+
+impl<T: Migration> Device<T, Bound> {
+    /// Looks at what the device is doing now, if it is open.
+    ///
+    /// `op` is given `None` if the device is not open, or is in `ERROR`. It runs with the session
+    /// lock held: the device is neither opened nor closed meanwhile, no arc runs, and `op` must not
+    /// peek again. The call may wait for the arc that is running, and settles a reset.
+    pub fn peek<R>(&self, op: impl FnOnce(Option<(&Device<T, Open>, RunRef<'_, T>)>) -> R) -> R {
+        let mut guard = self.inner.session.lock();
+        let now = self
+            .settled(&mut guard)
+            .and_then(|(dev, session)| Some((dev, session.migration.run_ref()?)));
+
+        op(now)
+    }
+}
