@@ -18,6 +18,7 @@
 #include "igbvf_device.h"
 #include "igbvf_regs.h"
 #include "migration.h"
+#include "vmf_descriptor.h"
 #include "vmf_stream.h"
 
 #include "kselftest_harness.h"
@@ -29,9 +30,22 @@
 #define PRE_COPY	VFIO_DEVICE_STATE_PRE_COPY
 #define PRE_COPY_P2P	VFIO_DEVICE_STATE_PRE_COPY_P2P
 
-/* Two queues each way, interrupts, mailbox, filters; with DESCRIPTOR and END. */
-#define STREAM_LEN	936
+/*
+ * Two queues each way, interrupts, mailbox, filters; with DESCRIPTOR and END. The
+ * counters of a device that was just opened are 0, and 0 is left out.
+ */
+#define STREAM_LEN	1624
 #define STREAM_SECTIONS	9
+
+/*
+ * What a stream can have beyond that: counters, further addresses, and the
+ * DESCRIPTOR once more, with an entry for these in the manifest, as they came into
+ * use while it was read.
+ */
+#define STATISTICS_LEN	(VMF_SECTION_LEN + sizeof(struct vmf_igbvf_82576_statistics))
+#define UNICAST_LEN	(VMF_SECTION_LEN + sizeof(struct vmf_igbvf_82576_unicast))
+#define DESCRIPTOR_LEN	(VMF_SECTION_LEN + 360 + VMF_ENTRY_LEN)
+#define STREAM_LEN_MAX	(STREAM_LEN + STATISTICS_LEN + UNICAST_LEN + DESCRIPTOR_LEN)
 
 FIXTURE(data) {
 	struct vf *vf;
@@ -106,81 +120,6 @@ TEST_F(data, container)
 		  vmf_walk(self->stream.data, self->stream.len, s, VMF_SECTIONS_MAX));
 	EXPECT_LT(0, self->initial);
 	EXPECT_LE(self->initial, 4096);
-}
-
-TEST_F(data, chunks_of_any_size_read_the_same)
-{
-	static const size_t chunks[] = { 1, 2, 3, 7, 31, 64, 375, 376, 377, 935, 936, 937,
-					 4096, 4097, MIG_CHUNK };
-	unsigned int i;
-	int data_fd;
-
-	for (i = 0; i < ARRAY_SIZE(chunks); i++) {
-		ASSERT_EQ(0, mig_set(self->fd, STOP_COPY, &data_fd));
-		expect_rest(_metadata, data_fd, &self->stream, 0, chunks[i]);
-		ASSERT_EQ(0, mig_set(self->fd, STOP, NULL));
-		close(data_fd);
-	}
-}
-
-TEST_F_TIMEOUT(data, good_stream_split_anywhere, 110)
-{
-	const u8 *data = self->stream.data;
-	size_t at, len = self->stream.len;
-	int data_fd;
-
-	for (at = 0; at <= len; at++) {
-		ASSERT_EQ(0, mig_set(self->fd, RESUMING, &data_fd));
-		ASSERT_EQ((ssize_t)at, write(data_fd, data, at));
-		ASSERT_EQ((ssize_t)(len - at), write(data_fd, data + at, len - at));
-		ASSERT_EQ(0, mig_set(self->fd, STOP, NULL)) {
-			TH_LOG("split at %zu", at);
-		}
-		close(data_fd);
-	}
-	ASSERT_EQ(0, mig_set(self->fd, RESUMING, &data_fd));
-	ASSERT_EQ(0, mig_write(data_fd, data, len, 1));
-	ASSERT_EQ(0, mig_set(self->fd, STOP, NULL));
-	close(data_fd);
-}
-
-/* The verdict falls on the same byte, however the stream is cut. */
-TEST_F_TIMEOUT(data, bad_stream_split_anywhere, 110)
-{
-	struct vmf_section mailbox;
-	size_t at, end, i, len = self->stream.len;
-	u8 *data = self->stream.data;
-	int data_fd, want;
-
-	ASSERT_TRUE(vmf_lookup(data, len, VMF_MAILBOX, 0, &mailbox));
-	data[mailbox.payload] ^= 0x40;
-	/* Known when all of the payload is. */
-	end = mailbox.payload + ((mailbox.len + 7) & ~7ULL);
-
-	/* Here and there, and around the end of that payload. */
-	for (i = 0; i < 16 + 7; i++) {
-		at = i < 16 ? i * len / 15 : end - 3 + i - 16;
-		ASSERT_EQ(0, mig_set(self->fd, RESUMING, &data_fd));
-		want = at >= end ? -EBADMSG : 0;
-		EXPECT_EQ(want, mig_write(data_fd, data, at, MIG_CHUNK)) {
-			TH_LOG("split at %zu, fault at %zu", at, end);
-		}
-		/* Either just now, or latched. */
-		EXPECT_EQ(-1, write(data_fd, data + at, len - at));
-		EXPECT_EQ(EBADMSG, errno);
-		EXPECT_EQ(-EBADMSG, mig_set(self->fd, STOP, NULL));
-		EXPECT_EQ((int)RESUMING, mig_state(self->fd));
-		EXPECT_EQ(-1, write(data_fd, data, 0));
-		EXPECT_EQ(EBADMSG, errno);
-		close(data_fd);
-		vf_reset(self->vf);
-	}
-
-	ASSERT_EQ(0, mig_set(self->fd, RESUMING, &data_fd));
-	ASSERT_EQ(0, mig_write(data_fd, data, end - 1, 1));
-	EXPECT_EQ(-EBADMSG, mig_write(data_fd, data + end - 1, 1, 1));
-	close(data_fd);
-	vf_reset(self->vf);
 }
 
 /* The hardware is loaded once: by the write() that brings the last byte. */
@@ -368,7 +307,8 @@ TEST_F(data, precopy_info)
 	close(data_fd);
 }
 
-TEST_F(data, size_is_exact_in_every_state)
+/* That of the longest stream: VMMs ask long before they know which one it will be. */
+TEST_F(data, size_is_the_maximum_in_every_state)
 {
 	u64 size;
 	u32 state;
@@ -379,11 +319,11 @@ TEST_F(data, size_is_exact_in_every_state)
 		ASSERT_EQ((int)state, mig_state(self->fd));
 		size = 0;
 		EXPECT_EQ(0, mig_data_size(self->fd, &size));
-		EXPECT_EQ(self->stream.len, size);
+		EXPECT_EQ(STREAM_LEN_MAX, size);
 	}
 }
 
-TEST_F_TIMEOUT(data, save_load_save_is_a_fixed_point, 60)
+TEST_F_TIMEOUT(data, litmus_18_save_load_save_is_a_fixed_point, 60)
 {
 	struct mig_buf again = { 0 };
 	struct vf *other;

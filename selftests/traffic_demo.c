@@ -16,6 +16,7 @@
 #include "arcs.h"
 #include "migration.h"
 #include "testnet.h"
+#include "vmf_descriptor.h"
 #include "vmf_stream.h"
 
 #define SOURCE		0
@@ -184,7 +185,7 @@ static void print_limits(const u8 *value, u32 len)
 	static const char * const rules[] = { "?", "=", "<=", ">=", "superset", "subset", "any" };
 	u32 at;
 
-	for (at = 0; at + 16 <= len; at += 16) {
+	for (at = 0; at + VMF_LIMIT_LEN <= len; at += VMF_LIMIT_LEN) {
 		u16 id = vmf_get16(value, at);
 		u8 rule = value[at + 2];
 
@@ -198,7 +199,7 @@ static void print_manifest(const u8 *value, u32 len)
 {
 	u32 at;
 
-	for (at = 0; at + 24 <= len; at += 24)
+	for (at = 0; at + VMF_ENTRY_LEN <= len; at += VMF_ENTRY_LEN)
 		printf("%s%u x %s", at ? ", " : "", vmf_get32(value, at + 12),
 		       vmf_type_name(vmf_get32(value, at)));
 }
@@ -208,31 +209,34 @@ static void print_value(u16 key, const u8 *value, u32 len)
 	u32 i;
 
 	switch (key) {
-	case 1:
+	case VMF_KEY_PRESENTED:
 		printf("%04x:%04x, subsystem %04x:%04x, revision %u, class %02x%02x%02x%s",
 		       vmf_get16(value, 0), vmf_get16(value, 2), vmf_get16(value, 4),
 		       vmf_get16(value, 6), value[8], value[11], value[10], value[9],
 		       value[12] & 1 ? ", VF" : "");
 		break;
-	case 2:
+	case VMF_KEY_PROFILE_UUID:
 		for (i = 0; i < len; i++)
 			printf("%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "",
 			       value[i]);
 		break;
-	case 3:
+	case VMF_KEY_PROFILE_NAME:
 		printf("%.*s", (int)len, value);
 		break;
-	case 4:
+	case VMF_KEY_PROFILE_VERSION:
 		printf("%u, readable from %u", vmf_get32(value, 0), vmf_get32(value, 4));
 		break;
-	case 7:
+	case VMF_KEY_LIMITS:
 		print_limits(value, len);
 		break;
-	case 8:
+	case VMF_KEY_MANIFEST:
 		print_manifest(value, len);
 		break;
-	case 9:
+	case VMF_KEY_STREAM_MAX:
 		printf("%llu bytes", (unsigned long long)vmf_get64(value, 0));
+		break;
+	case VMF_KEY_PROVIDER_DRIVER:
+		printf("%.*s", (int)len, value);
 		break;
 	default:
 		for (i = 0; i + 8 <= len; i += 8)
@@ -245,6 +249,7 @@ static void print_descriptor(const u8 *payload, u64 len)
 	static const char * const names[] = {
 		"?", "presented", "profile_uuid", "profile_name", "profile_version",
 		"features_required", "features_optional", "limits", "manifest", "stream_max",
+		[VMF_KEY_PROVIDER_DRIVER] = "provider_driver",
 	};
 	u64 at = 0;
 
@@ -254,10 +259,10 @@ static void print_descriptor(const u8 *payload, u64 len)
 
 		if (size > len - at - 8)
 			break;
-		printf("    %-17s  ", key < ARRAY_SIZE(names) ? names[key] : "?");
+		printf("    %-17s  ", key < ARRAY_SIZE(names) && names[key] ? names[key] : "?");
 		print_value(key, payload + at + 8, size);
 		printf("\n");
-		at += 8 + ((size + 7) & ~7u);
+		at += VMF_ATTRIBUTE_LEN + ((size + 7) & ~7u);
 	}
 }
 

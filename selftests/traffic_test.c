@@ -45,69 +45,6 @@ static int guest_set(struct testnet *net, u32 state)
 	return mig_set(vf_fd(net->guest.vf), state, NULL);
 }
 
-static int read_precopy(struct testnet *net, struct mig_buf *buf, bool traffic)
-{
-	int fd = vf_fd(net->guest.vf), data_fd, ret;
-
-	ret = mig_set(fd, VFIO_DEVICE_STATE_PRE_COPY, &data_fd);
-	if (ret)
-		return ret;
-	ret = mig_read(data_fd, buf, MIG_CHUNK);
-	if (ret != -ENOMSG)
-		return ret ? ret : -EPROTO;
-	if (traffic && !testnet_exchange(net, TESTNET_BURST))
-		return -EPIPE;
-	ret = mig_set(fd, VFIO_DEVICE_STATE_STOP_COPY, NULL);
-	if (ret)
-		return ret;
-	ret = mig_read(data_fd, buf, MIG_CHUNK);
-	close(data_fd);
-	return ret;
-}
-
-/* The state of the guest, taken to @to, which is left in STOP. */
-static struct vf *arrive(struct testnet *net, unsigned int to, bool precopy)
-{
-	struct mig_buf buf = { 0 };
-	struct vf *vf = NULL;
-	int ret;
-
-	if (precopy)
-		ret = read_precopy(net, &buf, true);
-	else
-		ret = mig_save(vf_fd(net->guest.vf), &buf);
-	if (!ret) {
-		vf = vf_open(vf_bdf(to), &net->guest.ram);
-		ret = mig_load(vf_fd(vf), &buf);
-	}
-	mig_buf_free(&buf);
-	if (!ret)
-		return vf;
-	ksft_print_msg("migration to %s: %s\n", vf_bdf(to), strerror(-ret));
-	vf_close(vf);
-	return NULL;
-}
-
-/* The guest runs on @vf from here on. */
-static int depart(struct testnet *net, struct vf *vf)
-{
-	struct vf *old = net->guest.vf;
-	int ret;
-
-	vf_vmm_setup(vf);
-	ret = mig_set(vf_fd(vf), VFIO_DEVICE_STATE_RUNNING, NULL);
-	net->guest.vf = vf;
-	vf_close(old);
-	return ret;
-}
-
-static int migrate(struct testnet *net, unsigned int to, bool precopy)
-{
-	struct vf *vf = arrive(net, to, precopy);
-
-	return vf ? depart(net, vf) : -EIO;
-}
-
 TEST_F(traffic, before_any_migration)
 {
 	ASSERT_TRUE(testnet_exchange(&self->net, 3 * NIC_RX_RING));
@@ -115,13 +52,13 @@ TEST_F(traffic, before_any_migration)
 
 TEST_F(traffic, migrate_by_stop_copy)
 {
-	ASSERT_EQ(0, migrate(&self->net, 2, false));
+	ASSERT_EQ(0, testnet_migrate(&self->net, 2, false));
 	ASSERT_TRUE(testnet_exchange(&self->net, 3 * NIC_RX_RING));
 }
 
 TEST_F(traffic, migrate_by_pre_copy)
 {
-	ASSERT_EQ(0, migrate(&self->net, 2, true));
+	ASSERT_EQ(0, testnet_migrate(&self->net, 2, true));
 	ASSERT_TRUE(testnet_exchange(&self->net, 3 * NIC_RX_RING));
 }
 
@@ -136,7 +73,7 @@ TEST_F(traffic, migrate_there_and_back)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(to); i++) {
-		ASSERT_EQ(0, migrate(&self->net, to[i], i & 1)) {
+		ASSERT_EQ(0, testnet_migrate(&self->net, to[i], i & 1)) {
 			TH_LOG("migration %u", i);
 		}
 		ASSERT_TRUE(testnet_exchange(&self->net, 29)) {
@@ -158,7 +95,7 @@ TEST_F(traffic, rings_go_on_where_they_were)
 	ASSERT_NE(0, guest->rx[0].next);
 	ASSERT_NE(0, guest->tx[0].next);
 
-	vf = arrive(&self->net, 2, false);
+	vf = testnet_arrive(&self->net, 2, false, NULL);
 	ASSERT_NE(NULL, vf);
 	for (q = 0; q < VF_QUEUES; q++) {
 		EXPECT_EQ(guest->rx[q].next, vf_read(vf, VF_RDH(q)));
@@ -166,7 +103,7 @@ TEST_F(traffic, rings_go_on_where_they_were)
 			  vf_read(vf, VF_RDT(q)));
 		EXPECT_EQ(guest->tx[q].next, vf_read(vf, VF_TDH(q)));
 	}
-	ASSERT_EQ(0, depart(&self->net, vf));
+	ASSERT_EQ(0, testnet_depart(&self->net, vf));
 	for (q = 0; q < VF_QUEUES; q++) {
 		EXPECT_EQ(guest->rx[q].next, vf_read(vf, VF_RDH(q)));
 		EXPECT_EQ((guest->rx[q].next + NIC_RX_RING - 1) % NIC_RX_RING,
@@ -212,7 +149,7 @@ TEST_F(traffic, queued_before_save_is_sent_once)
 	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
 	ASSERT_TRUE(queue_some(net));
 	ASSERT_TRUE(nothing_arrives(net));
-	ASSERT_EQ(0, migrate(net, 2, false));
+	ASSERT_EQ(0, testnet_migrate(net, 2, false));
 	ASSERT_TRUE(testnet_collect(net, NIC_TIMEOUT_MS));
 	ASSERT_TRUE(testnet_exchange(net, 3 * NIC_RX_RING));
 }
@@ -222,7 +159,7 @@ TEST_F(traffic, queued_after_load_is_sent_once)
 	struct testnet *net = &self->net;
 	struct vf *vf, *old = net->guest.vf;
 
-	vf = arrive(net, 2, false);
+	vf = testnet_arrive(net, 2, false, NULL);
 	ASSERT_NE(NULL, vf);
 	vf_vmm_setup(vf);
 	net->guest.vf = vf;
@@ -242,11 +179,11 @@ TEST_F(traffic, queued_goes_on_through_two_hops)
 
 	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
 	ASSERT_TRUE(queue_some(net));
-	vf = arrive(net, 2, false);
+	vf = testnet_arrive(net, 2, false, NULL);
 	ASSERT_NE(NULL, vf);
 	net->guest.vf = vf;
 	vf_close(old);
-	ASSERT_EQ(0, migrate(net, 3, false));
+	ASSERT_EQ(0, testnet_migrate(net, 3, false));
 	ASSERT_TRUE(testnet_collect(net, NIC_TIMEOUT_MS));
 	ASSERT_TRUE(testnet_exchange(net, 3 * NIC_RX_RING));
 }
@@ -259,12 +196,12 @@ TEST_F(traffic, interrupt_for_pending_work)
 	struct vf *vf;
 
 	ASSERT_TRUE(testnet_send(net, PEER_TO_GUEST, 3));
-	vf = arrive(net, 2, false);
+	vf = testnet_arrive(net, 2, false, NULL);
 	ASSERT_NE(NULL, vf);
 	vf_vmm_setup(vf);
 	for (vector = 0; vector < VF_VECTORS; vector++)
 		EXPECT_FALSE(vf_irq_wait(vf, vector, QUIET_MS));
-	ASSERT_EQ(0, depart(net, vf));
+	ASSERT_EQ(0, testnet_depart(net, vf));
 	for (vector = 0; vector < VF_VECTORS; vector++) {
 		EXPECT_TRUE(vf_irq_wait(vf, vector, IRQ_MS)) {
 			TH_LOG("no interrupt on vector %u", vector);
@@ -290,7 +227,7 @@ TEST_F(traffic, masked_interrupt_waits_for_unmask)
 
 	vf_write(net->guest.vf, VF_EIMC, 1 << NIC_VEC_RX);
 	ASSERT_TRUE(testnet_send(net, PEER_TO_GUEST, 3));
-	ASSERT_EQ(0, migrate(net, 2, false));
+	ASSERT_EQ(0, testnet_migrate(net, 2, false));
 	vf = net->guest.vf;
 	EXPECT_EQ(VF_EIMASK & ~(1 << NIC_VEC_RX), vf_read(vf, VF_EIMS));
 	EXPECT_TRUE(vf_irq_wait(vf, NIC_VEC_TX, IRQ_MS));
@@ -367,7 +304,7 @@ TEST_F(traffic, cancel_pre_copy_under_traffic)
 	EXPECT_EQ(0, ret);
 	EXPECT_TRUE(bg.ok);
 	EXPECT_GT(bg.rounds, 5);
-	ASSERT_EQ(0, migrate(&self->net, 2, true));
+	ASSERT_EQ(0, testnet_migrate(&self->net, 2, true));
 	ASSERT_TRUE(testnet_exchange(&self->net, NIC_RX_RING));
 }
 
@@ -425,12 +362,12 @@ TEST_F(traffic, start_without_bus_master_is_refused)
 	struct testnet *net = &self->net;
 	struct vf *vf;
 
-	vf = arrive(net, 2, false);
+	vf = testnet_arrive(net, 2, false, NULL);
 	ASSERT_NE(NULL, vf);
 	vf_bus_master(vf, false);
 	ASSERT_EQ(-EIO, mig_set(vf_fd(vf), VFIO_DEVICE_STATE_RUNNING, NULL));
 	ASSERT_EQ(VFIO_DEVICE_STATE_STOP, mig_state(vf_fd(vf)));
-	ASSERT_EQ(0, depart(net, vf));
+	ASSERT_EQ(0, testnet_depart(net, vf));
 	ASSERT_TRUE(testnet_exchange(net, NIC_RX_RING));
 }
 

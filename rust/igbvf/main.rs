@@ -12,11 +12,19 @@
 #![crate_name = "igbvf"]
 
 #[forbid(unsafe_code)]
+mod control;
+#[forbid(unsafe_code)]
+mod format;
+#[forbid(unsafe_code)]
+mod handshake;
+#[forbid(unsafe_code)]
 mod mailbox;
 #[forbid(unsafe_code)]
 mod migration;
 #[forbid(unsafe_code)]
 mod regs;
+#[forbid(unsafe_code)]
+mod restore;
 #[forbid(unsafe_code)]
 mod run;
 #[forbid(unsafe_code)]
@@ -42,7 +50,8 @@ use vfio::{
     dma_logging,
     migration::Migratable,
     pci as vfio_pci,
-    region::Trapped, //
+    region::Trapped,
+    sysfs, //
 };
 
 vfio::vfio_pci_device_table!(
@@ -53,7 +62,7 @@ vfio::vfio_pci_device_table!(
 
 /// One virtual function. What changes while it is used belongs to the run tokens, see [`run`].
 pub(crate) struct Igbvf {
-    preamble: stream::Preamble,
+    format: format::Format,
 }
 
 /// A virtual function that is open.
@@ -67,7 +76,7 @@ impl vfio_pci::Driver for Igbvf {
     // The device cannot tell which pages it has written; until the driver can, VMMs take all of
     // them for dirty.
     type DmaLogging = dma_logging::Disabled;
-    type Attributes = vfio::sysfs::Disabled;
+    type Attributes = sysfs::Enabled<Self>;
 
     const NAME: &'static CStr = c"igbvf-vfio-pci";
     const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;
@@ -76,7 +85,7 @@ impl vfio_pci::Driver for Igbvf {
         pdev: &'bound pci::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
-        stream::Preamble::new(pdev).map(|preamble| Self { preamble })
+        format::Format::new(pdev).map(|format| Self { format })
     }
 
     fn open(dev: &Device) -> Result {

@@ -6,51 +6,33 @@
 //! from other DMA; `RUNNING_P2P` to `STOP` has nothing left to do.
 
 use super::{
+    restore,
     run::{
         Quiesced,
         Running,
         Stopped, //
     },
+    shadow::Shadow,
     snapshot,
     stream::{
-        self,
         Incoming,
-        Preamble, //
+        Outgoing, //
     },
     Device,
     Igbvf, //
 };
 use kernel::prelude::*;
-use vfio::{
-    migration::{
-        Failed,
-        Live,
-        Migration,
-        P2p,
-        PreCopy,
-        Progress,
-        Transition,
-        WithP2p,
-        WithPreCopy, //
-    },
-    Image, //
+use vfio::migration::{
+    Failed,
+    Live,
+    Migration,
+    P2p,
+    PreCopy,
+    Progress,
+    Transition,
+    WithP2p,
+    WithPreCopy, //
 };
-use vmf::{
-    Code,
-    Refusal, //
-};
-
-fn preamble(dev: &Device) -> &Preamble {
-    &dev.data().get_ref().preamble
-}
-
-/// Takes the snapshot of a stopped device.
-///
-/// What is wrong with it is for `read()` to say: a VMM resets the source when the arc to STOP_COPY
-/// fails, and lets it go on when the stream does.
-fn take(dev: &Device, stopped: &Stopped, preamble: &Preamble) -> Result<KVVec<u8>> {
-    preamble.with_state(dev, &snapshot::save(dev, stopped)?)
-}
 
 impl Migration for Igbvf {
     type Running = Running;
@@ -58,28 +40,30 @@ impl Migration for Igbvf {
     type Stopped = Stopped;
     type P2p = WithP2p;
     type PreCopy = WithPreCopy;
-    type Saving = Image;
-    type Resuming = Incoming;
+    type Saving = Outgoing;
+    type Resuming = KBox<Incoming>;
 
-    fn running(_dev: &Device) -> Result<Running> {
+    fn running(dev: &Device) -> Result<Running> {
         // `Driver::open()` or `Driver::reset()` has just scrubbed it.
-        Ok(Running::fresh())
+        Running::fresh(dev)
     }
 
-    fn save(dev: &Device, stopped: &Stopped) -> Result<Image> {
-        let preamble = preamble(dev);
+    fn save(dev: &Device, stopped: &Stopped) -> Result<Outgoing> {
+        // What cannot be expressed is for `read()` to say, not for the arc.
+        let mut stream = match Outgoing::new(dev, stopped.shadow()) {
+            Err(err) if err == EOPNOTSUPP => Outgoing::plain(dev)?,
+            result => result?,
+        };
 
-        Ok(match take(dev, stopped, preamble) {
-            Ok(bytes) => Image::whole(bytes),
-            Err(err) => Image::failed(preamble.to_vec()?, err),
-        })
+        stream.complete(dev, stopped.shadow(), snapshot::save(dev, stopped));
+        Ok(stream)
     }
 
-    fn resume(dev: &Device, _stopped: &Stopped) -> Result<Incoming> {
+    fn resume(dev: &Device, _stopped: &Stopped) -> Result<KBox<Incoming>> {
         Incoming::new(dev)
     }
 
-    fn receive(dev: &Device, stream: &mut Incoming, data: &[u8]) -> Result<Progress> {
+    fn receive(dev: &Device, stream: &mut KBox<Incoming>, data: &[u8]) -> Result<Progress> {
         Ok(if stream.feed(dev, data)? {
             Progress::Complete
         } else {
@@ -87,27 +71,25 @@ impl Migration for Igbvf {
         })
     }
 
-    fn load(dev: &Device, stopped: Stopped, stream: &mut Incoming) -> Transition<Stopped, Stopped> {
-        let Some(state) = stream.state() else {
-            return Err(Failed::Unchanged(stopped, ENODATA));
+    fn load(
+        dev: &Device,
+        stopped: Stopped,
+        stream: &mut KBox<Incoming>,
+    ) -> Transition<Stopped, Stopped> {
+        let result = match stream.state() {
+            Some(state) => restore::load(dev, state),
+            None => return Err(Failed::Unchanged(stopped, ENODATA)),
         };
-        match snapshot::load(dev, &state) {
-            Ok(arrived) => Ok(arrived),
-            Err(refused) => {
-                let refusal = Refusal::new(Code::Io, refused.reason, refused.got, refused.want);
-
-                // Queues are off, and a reset is all that leads out of RESUMING now.
-                Err(Failed::Unchanged(stopped, stream.fail(dev, refusal)))
-            }
-        }
+        // If it fails, queues are off, and a reset is all that leads out of RESUMING.
+        result.map_err(|refusal| Failed::Unchanged(stopped, stream.fail(dev, refusal)))
     }
 
-    fn finish(_dev: &Device, stream: &Incoming) -> Result {
-        stream.finish()
+    fn finish(dev: &Device, stream: &KBox<Incoming>) -> Result {
+        stream.finish(dev)
     }
 
-    fn data_size(_dev: &Device) -> Result<usize> {
-        Ok(stream::LEN)
+    fn data_size(dev: &Device) -> Result<usize> {
+        Ok(dev.data().format.stream_len_max())
     }
 }
 
@@ -124,8 +106,10 @@ impl P2p for Igbvf {
             .map_err(|(quiesced, err)| Failed::Unchanged(quiesced, err))
     }
 
-    fn stop(_dev: &Device, quiesced: Quiesced) -> Transition<Stopped, Quiesced> {
-        Ok(quiesced.stop())
+    fn stop(dev: &Device, quiesced: Quiesced) -> Transition<Stopped, Quiesced> {
+        quiesced
+            .stop(dev)
+            .map_err(|(quiesced, err)| Failed::Unchanged(quiesced, err))
     }
 
     fn start(dev: &Device, stopped: Stopped) -> Transition<Quiesced, Stopped> {
@@ -136,16 +120,26 @@ impl P2p for Igbvf {
 }
 
 impl PreCopy for Igbvf {
-    fn precopy(dev: &Device, _live: Live<'_, Self>) -> Result<Image> {
-        snapshot::expressible(dev)?;
-        Ok(Image::initial(preamble(dev).to_vec()?))
+    fn precopy(dev: &Device, live: Live<'_, Self>) -> Result<Outgoing> {
+        let shadow = shadow(&live);
+
+        snapshot::expressible(dev, shadow)?;
+        Outgoing::new(dev, shadow)
     }
 
-    fn complete(dev: &Device, stopped: &Stopped, image: &mut Image) -> Result {
-        match take(dev, stopped, preamble(dev)) {
-            Ok(bytes) => image.complete(bytes)?,
-            Err(err) => image.fail(err),
-        }
+    fn refresh(dev: &Device, live: Live<'_, Self>, stream: &mut Outgoing) -> Result {
+        stream.refresh(dev, shadow(&live))
+    }
+
+    fn complete(dev: &Device, stopped: &Stopped, stream: &mut Outgoing) -> Result {
+        stream.complete(dev, stopped.shadow(), snapshot::save(dev, stopped));
         Ok(())
+    }
+}
+
+fn shadow<'a>(live: &Live<'a, Igbvf>) -> &'a Shadow {
+    match live {
+        Live::Running(run) => run.shadow(),
+        Live::Quiesced(run) => run.shadow(),
     }
 }

@@ -24,6 +24,8 @@ pub(crate) type Bar<'a> = &'a MmioGuard<'a, BAR_SIZE>;
 pub(crate) const QUEUES: usize = 2;
 /// Interrupt causes that a VF has, as a mask: one per MSI-X vector.
 pub(crate) const CAUSES: u32 = 0x7;
+/// Number of counters.
+pub(crate) const STATISTICS: usize = 9;
 /// Number of 32-bit words in the mailbox memory.
 pub(crate) const MBMEM_WORDS: usize = 16;
 
@@ -194,6 +196,8 @@ register! {
 
     /// Transmit descriptor control.
     pub(crate) TXDCTL(u32)[QUEUES, stride = 0x100] @ 0x3828 {
+        /// Flushes the queue; an action, and never state.
+        26:26 swflsh => bool;
         /// The queue is enabled.
         25:25 enable => bool;
     }
@@ -213,6 +217,11 @@ register! {
 pub(crate) const RXDCTL_RESET: u32 = 0x0001_0000;
 /// Value of `TXCTL` after a reset.
 pub(crate) const TXCTL_RESET: u32 = 0x2a00;
+
+/// Offsets of the counters, in the order of the section `statistics`. They cannot be set.
+pub(crate) const STATISTIC_OFFSETS: [usize; STATISTICS] = [
+    0x0f10, 0x0f14, 0x0f18, 0x0f34, 0x0f3c, 0x0f40, 0x0f44, 0x0f48, 0x0f50,
+];
 
 /// Splits a 64-bit address into the values of its low and high register.
 pub(crate) fn low_high(address: u64) -> (u32, u32) {

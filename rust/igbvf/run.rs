@@ -26,6 +26,7 @@ use super::{
     },
     scrub,
     shadow::Shadow,
+    snapshot,
     Device, //
 };
 use kernel::{
@@ -40,7 +41,7 @@ use kernel::{
 
 /// The guest has the device.
 pub(crate) struct Running {
-    shadow: Shadow,
+    shadow: KBox<Shadow>,
 }
 
 /// The queues are off and interrupts masked; neither DMA nor MSI comes from the device, but for
@@ -49,13 +50,13 @@ pub(crate) struct Running {
 /// The transmit page stays mapped: user space that writes there now, against the uAPI's advice, can
 /// start its own queues, and the IOMMU is what protects everyone else, as ever.
 pub(crate) struct Quiesced {
-    shadow: Shadow,
+    shadow: KBox<Shadow>,
     held: Held,
 }
 
 /// As [`Quiesced`]; nothing distinguishes the two on this device.
 pub(crate) struct Stopped {
-    shadow: Shadow,
+    shadow: KBox<Shadow>,
     held: Held,
     arrived: Option<Arrived>,
 }
@@ -100,11 +101,26 @@ const POLL_TIME: Delta = Delta::from_micros(100);
 const STALLED: u32 = 100;
 
 impl Running {
-    /// Describes a device that was scrubbed.
-    pub(crate) fn fresh() -> Self {
-        Self {
-            shadow: Shadow::default(),
-        }
+    /// Describes a device that was scrubbed, whose counters start from 0 for the new guest.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    /// - [`EIO`]: the device does not decode memory.
+    pub(crate) fn fresh(dev: &Device) -> Result<Self> {
+        let guard = dev.mmio(BAR)?;
+        let shadow = Shadow {
+            statistics: snapshot::counters(&guard).map(u32::wrapping_neg),
+            ..Shadow::default()
+        };
+
+        Ok(Self {
+            shadow: KBox::new(shadow, GFP_KERNEL)?,
+        })
+    }
+
+    pub(crate) fn shadow(&self) -> &Shadow {
+        &self.shadow
     }
 
     pub(crate) fn shadow_mut(&mut self) -> &mut Shadow {
@@ -128,7 +144,7 @@ impl Running {
         let mut held = Held {
             // The flush is an action, which is over.
             rxdctl: rx.map(|value| value.with_swflsh(false).into()),
-            txdctl: tx.map(u32::from),
+            txdctl: tx.map(|value| value.with_swflsh(false).into()),
             rdt: [
                 bar.read(RDT::at(0)).into(),
                 bar.read(RDT::at(1)).into(), //
@@ -160,6 +176,10 @@ impl Running {
 }
 
 impl Quiesced {
+    pub(crate) fn shadow(&self) -> &Shadow {
+        &self.shadow
+    }
+
     pub(crate) fn parts_mut(&mut self) -> (&mut Shadow, &mut Held) {
         (&mut self.shadow, &mut self.held)
     }
@@ -182,12 +202,26 @@ impl Quiesced {
         }
     }
 
-    pub(crate) fn stop(self) -> Stopped {
-        Stopped {
+    /// Stops for good. A reply that is still out is waited for, so that the request goes on only if
+    /// there was none.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: the device does not decode memory.
+    pub(crate) fn stop(mut self, dev: &Device) -> core::result::Result<Stopped, (Self, Error)> {
+        if self.shadow.mailbox.request().is_some() {
+            match dev.mmio(BAR) {
+                Ok(guard) => {
+                    mailbox::rest(&guard, &mut self.shadow.mailbox);
+                }
+                Err(err) => return Err((self, err)),
+            }
+        }
+        Ok(Stopped {
             shadow: self.shadow,
             held: self.held,
             arrived: None,
-        }
+        })
     }
 }
 
@@ -207,7 +241,7 @@ impl Stopped {
     /// Describes a device into which another one's state was loaded, with queues off and the
     /// transmit tails parked at the heads.
     pub(crate) fn arrived(
-        shadow: Shadow,
+        shadow: KBox<Shadow>,
         held: Held,
         tdt: [u32; QUEUES],
         parked: [u32; QUEUES],
@@ -288,9 +322,9 @@ impl Stopped {
                 if tail1 != parked1 {
                     bar.write(TDT::at(1), tail1.into());
                 }
-                if self.shadow.mailbox.is_waiting() {
+                if let Some(request) = self.shadow.mailbox.request() {
                     // The guest has sent a message that the source's PF has not answered.
-                    bar.write_reg(V2PMAILBOX::zeroed().with_req(true));
+                    mailbox::send(bar, request);
                 }
                 Ok(Quiesced {
                     shadow: self.shadow,

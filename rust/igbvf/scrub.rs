@@ -117,7 +117,7 @@ pub(crate) fn depart(bar: Bar<'_>) -> Result {
     result
 }
 
-/// Has the physical function drop the address filter of this VF.
+/// Has the physical function drop the address filters of this VF.
 ///
 /// A reset makes it forget the address but not the filter, which would go on to swallow what the
 /// host and its other VFs send to a guest that has moved on. `VF_RESET` writes the filter, with no
@@ -125,10 +125,10 @@ pub(crate) fn depart(bar: Bar<'_>) -> Result {
 fn leave_switch(bar: Bar<'_>) -> Result {
     bar.write_reg(CTRL::zeroed().with_rst(true));
     fsleep(RESET_NOTICE_TIME);
-    let result = mailbox::vf_reset(bar);
+    let result = mailbox::vf_reset(bar).and_then(|_| mailbox::clear_unicast(bar));
     // `VF_RESET` has switched the queues of the VF on.
     bar.write_reg(CTRL::zeroed().with_rst(true));
-    result.map(|_| ())
+    result
 }
 
 /// Writes reset values to all that the guest could have written.

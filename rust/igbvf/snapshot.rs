@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Registers to state, and back.
+//! Registers to state.
 
 use super::{
-    mailbox,
     regs::{
         join,
-        low_high,
         Bar,
         BAR,
-        CAUSES,
         EIAC,
         EIAM,
         EITR,
@@ -17,15 +14,16 @@ use super::{
         IVAR_MISC,
         MBMEM,
         MBMEM_WORDS,
-        PSRTYPE,
         QUEUES,
         RDBAH,
         RDBAL,
         RDH,
         RDLEN,
         RDT,
-        RXCTL,
+        RXDCTL,
         SRRCTL,
+        STATISTICS,
+        STATISTIC_OFFSETS,
         TDBAH,
         TDBAL,
         TDH,
@@ -34,13 +32,9 @@ use super::{
         TDWBAH,
         TDWBAL,
         TXCTL,
-        V2PMAILBOX, //
+        TXDCTL, //
     },
-    run::{
-        Held,
-        Stopped, //
-    },
-    scrub,
+    run::Stopped,
     shadow::{
         Mailbox,
         Shadow, //
@@ -50,105 +44,47 @@ use super::{
 };
 use kernel::{
     io::{
-        poll::read_poll_timeout,
         register::Array,
         Io, //
     },
-    prelude::*,
-    time::Delta, //
+    prelude::*, //
 };
 use vmf::profile::igbvf_82576::{
-    self as profile,
-    Filters,
     Interrupts,
+    Mailbox as SavedMailbox,
     RxQueue,
     State,
-    TxQueue,
-    FILTERS_MAC_VALID,
-    MAILBOX_REQUEST_PENDING,
-    MAILBOX_VFU,
-    MAILBOX_VF_RESET_DONE, //
+    Statistics,
+    TxQueue, //
 };
-
-/// Time for the physical function to come out of its reset.
-const PF_RESET_TIME: Delta = Delta::from_millis(1000);
-const POLL_TIME: Delta = Delta::from_micros(500);
-
-/// Why a state could not be loaded.
-pub(crate) struct Refused {
-    /// One line for the log.
-    pub(crate) reason: &'static str,
-    /// Offset of the register or type of the message, and what it said.
-    pub(crate) got: u64,
-    /// What it should have said.
-    pub(crate) want: u64,
-}
-
-impl Refused {
-    const fn new(reason: &'static str) -> Self {
-        Self {
-            reason,
-            got: 0,
-            want: 0,
-        }
-    }
-}
 
 /// Takes the state of a stopped device, without a side effect on it.
 ///
 /// # Errors
 ///
+/// - [`ENOMEM`]
 /// - [`EIO`]: the device does not decode memory, or the physical function was reset, which voids
 ///   all registers.
-pub(crate) fn save(dev: &Device, stopped: &Stopped) -> Result<State> {
+pub(crate) fn save(dev: &Device, stopped: &Stopped) -> Result<KBox<State>> {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let shadow = stopped.shadow();
+    let held = stopped.held();
 
-    if stopped.held().void {
+    if held.void {
         dev_err!(dev.pci(), "not saved: the physical function was in reset\n");
+        dev.set_last_error(fmt!("not saved: the physical function was in reset"));
         return Err(EIO);
     }
-    let tdt = stopped.tails([
-        bar.read(TDT::at(0)).into(),
-        bar.read(TDT::at(1)).into(), //
-    ]);
-    Ok(State {
-        rx: [
-            RxQueue {
-                psrtype: shadow.psrtype,
-                ..save_rx::<0>(bar, stopped)
-            },
-            save_rx::<1>(bar, stopped),
-        ],
-        tx: [
-            save_tx::<0>(bar, stopped, tdt),
-            save_tx::<1>(bar, stopped, tdt),
-        ],
-        interrupts: Interrupts {
-            eims: shadow.eims,
-            // Other bits are not this function's, whatever was written to them.
-            eiac: u32::from(bar.read(EIAC)) & CAUSES,
-            eiam: u32::from(bar.read(EIAM)) & CAUSES,
-            eitr: [
-                bar.read(EITR::at(0)).into(),
-                bar.read(EITR::at(1)).into(),
-                bar.read(EITR::at(2)).into(),
-            ],
-            ivar: bar.read(IVAR).into(),
-            ivar_misc: bar.read(IVAR_MISC).into(),
-        },
-        mailbox: save_mailbox(bar, &shadow.mailbox),
-        filters: Filters {
-            flags: if shadow.mailbox.mac.is_some() {
-                FILTERS_MAC_VALID
-            } else {
-                0
-            },
-            mac: shadow.mailbox.mac.unwrap_or_default(),
-            max_frame: 0,
-        },
-    })
+    let started = Started {
+        rxdctl: held.rxdctl,
+        txdctl: held.txdctl,
+        rdt: held.rdt,
+        tdt: stopped.tails([
+            bar.read(TDT::at(0)).into(),
+            bar.read(TDT::at(1)).into(), //
+        ]),
+    };
+    read(bar, stopped.shadow(), &started)
 }
 
 /// Looks at what a guest can have set up in a way that the profile has no words for.
@@ -157,69 +93,140 @@ pub(crate) fn save(dev: &Device, stopped: &Stopped) -> Result<State> {
 ///
 /// # Errors
 ///
+/// - [`ENOMEM`]
 /// - [`EIO`]: the device does not decode memory.
 /// - [`EOPNOTSUPP`]: a value is out of the ranges of the profile; it is logged.
-pub(crate) fn expressible(dev: &Device) -> Result {
+pub(crate) fn expressible(dev: &Device, shadow: &Shadow) -> Result {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let rx = |rdlen: u32| RxQueue {
-        rdlen,
-        ..RxQueue::default()
-    };
-    let tx = |tdlen: u32| TxQueue {
-        tdlen,
-        ..TxQueue::default()
+    let rxdctl = |value: RXDCTL| value.with_swflsh(false).into();
+    let txdctl = |value: TXDCTL| value.with_swflsh(false).into();
+    let started = Started {
+        rxdctl: [
+            rxdctl(bar.read(RXDCTL::at(0))),
+            rxdctl(bar.read(RXDCTL::at(1))),
+        ],
+        txdctl: [
+            txdctl(bar.read(TXDCTL::at(0))),
+            txdctl(bar.read(TXDCTL::at(1))),
+        ],
+        rdt: [
+            bar.read(RDT::at(0)).into(),
+            bar.read(RDT::at(1)).into(), //
+        ],
+        tdt: [
+            bar.read(TDT::at(0)).into(),
+            bar.read(TDT::at(1)).into(), //
+        ],
     };
 
-    State {
-        rx: [
-            rx(bar.read(RDLEN::at(0)).into()),
-            rx(bar.read(RDLEN::at(1)).into()),
-        ],
-        tx: [
-            tx(bar.read(TDLEN::at(0)).into()),
-            tx(bar.read(TDLEN::at(1)).into()),
-        ],
-        interrupts: Interrupts {
-            ivar: bar.read(IVAR).into(),
-            ivar_misc: bar.read(IVAR_MISC).into(),
-            ..Interrupts::default()
-        },
-        ..State::default()
-    }
-    .validate()
-    .map_err(|refusal| stream::not_expressible(dev, refusal))
+    read(bar, shadow, &started)?.validate().map_err(|refusal| {
+        stream::not_expressible(dev, refusal);
+        EOPNOTSUPP
+    })
 }
 
-fn save_rx<const N: usize>(bar: Bar<'_>, stopped: &Stopped) -> RxQueue {
+/// What starts a queue, and so is not in the registers of a stopped device.
+struct Started {
+    rxdctl: [u32; QUEUES],
+    txdctl: [u32; QUEUES],
+    rdt: [u32; QUEUES],
+    tdt: [u32; QUEUES],
+}
+
+fn read(bar: Bar<'_>, shadow: &Shadow, started: &Started) -> Result<KBox<State>> {
+    let control = &shadow.mailbox.control;
+    // Most of a page, and the callers are deep in the stack already.
+    let mut state = KBox::new(State::default(), GFP_KERNEL)?;
+
+    state.rx_queue = [
+        RxQueue {
+            psrtype: shadow.psrtype,
+            ..read_rx::<0>(bar, shadow, started)
+        },
+        read_rx::<1>(bar, shadow, started),
+    ];
+    state.tx_queue = [read_tx::<0>(bar, started), read_tx::<1>(bar, started)];
+    state.interrupts = Interrupts {
+        eims: shadow.eims,
+        // Other bits are not this function's, count by themselves, or mean nothing, whatever was
+        // written to them.
+        eiac: u32::from(bar.read(EIAC)) & Interrupts::EIAC_MASK,
+        eiam: u32::from(bar.read(EIAM)) & Interrupts::EIAM_MASK,
+        eitr: [
+            u32::from(bar.read(EITR::at(0))) & Interrupts::EITR_MASK,
+            u32::from(bar.read(EITR::at(1))) & Interrupts::EITR_MASK,
+            u32::from(bar.read(EITR::at(2))) & Interrupts::EITR_MASK,
+        ],
+        ivar: u32::from(bar.read(IVAR)) & Interrupts::IVAR_MASK,
+        ivar_misc: u32::from(bar.read(IVAR_MISC)) & Interrupts::IVAR_MISC_MASK,
+    };
+    state.mailbox = read_mailbox(bar, &shadow.mailbox);
+    state.filters = control.filters;
+    state.statistics = read_statistics(bar, shadow);
+    state.unicast = control.unicast;
+    Ok(state)
+}
+
+/// Reads the counters of the device, which no guest has seen as they are.
+pub(crate) fn counters(bar: Bar<'_>) -> [u32; STATISTICS] {
+    STATISTIC_OFFSETS.map(|offset| bar.try_read32(offset).unwrap_or(0))
+}
+
+fn read_statistics(bar: Bar<'_>, shadow: &Shadow) -> Statistics {
+    let mut seen = counters(bar);
+    for (counter, add) in seen.iter_mut().zip(&shadow.statistics) {
+        *counter = counter.wrapping_add(*add);
+    }
+    let [gprc, gptc, gorc, gotc, mprc, gprlbc, gptlbc, gorlbc, gotlbc] = seen;
+    Statistics {
+        gprc,
+        gptc,
+        gorc,
+        gotc,
+        mprc,
+        gprlbc,
+        gptlbc,
+        gorlbc,
+        gotlbc,
+    }
+}
+
+fn read_rx<const N: usize>(bar: Bar<'_>, shadow: &Shadow, started: &Started) -> RxQueue {
+    let rdlen = bar.read(RDLEN::at(N)).into();
+    let rxdctl = RXDCTL::from(started.rxdctl[N]);
+
     RxQueue {
         rdba: join(bar.read(RDBAL::at(N)).into(), bar.read(RDBAH::at(N)).into()),
-        rdlen: bar.read(RDLEN::at(N)).into(),
+        rdlen,
         srrctl: bar.read(SRRCTL::at(N)).into(),
         rdh: bar.read(RDH::at(N)).into(),
-        rdt: stopped.held().rdt[N],
-        rxdctl: stopped.held().rxdctl[N],
-        rxctl: stopped.shadow().rxctl[N],
+        rdt: started.rdt[N],
+        rxdctl: rxdctl.with_enable(rxdctl.enable() && rdlen != 0).into(),
+        rxctl: shadow.rxctl[N],
         psrtype: 0,
     }
 }
 
-fn save_tx<const N: usize>(bar: Bar<'_>, stopped: &Stopped, tdt: [u32; QUEUES]) -> TxQueue {
+fn read_tx<const N: usize>(bar: Bar<'_>, started: &Started) -> TxQueue {
+    let tdlen = bar.read(TDLEN::at(N)).into();
+    let txdctl = TXDCTL::from(started.txdctl[N]);
+
     TxQueue {
         tdba: join(bar.read(TDBAL::at(N)).into(), bar.read(TDBAH::at(N)).into()),
         tdwba: join(
             bar.read(TDWBAL::at(N)).into(),
             bar.read(TDWBAH::at(N)).into(),
         ),
-        tdlen: bar.read(TDLEN::at(N)).into(),
+        tdlen,
         tdh: bar.read(TDH::at(N)).into(),
-        tdt: tdt[N],
-        txdctl: stopped.held().txdctl[N],
+        tdt: started.tdt[N],
+        txdctl: txdctl.with_enable(txdctl.enable() && tdlen != 0).into(),
         txctl: bar.read(TXCTL::at(N)).into(),
     }
 }
 
-fn save_mailbox(bar: Bar<'_>, mailbox: &Mailbox) -> profile::Mailbox {
+fn read_mailbox(bar: Bar<'_>, mailbox: &Mailbox) -> SavedMailbox {
     let mut vmbmem = [0; MBMEM_WORDS];
     for (index, word) in vmbmem.iter_mut().enumerate() {
         if let Some(at) = MBMEM::try_at(index) {
@@ -227,212 +234,23 @@ fn save_mailbox(bar: Bar<'_>, mailbox: &Mailbox) -> profile::Mailbox {
         }
     }
     let mut flags = 0;
-    if mailbox.vfu {
-        flags |= MAILBOX_VFU;
+    for (flag, set) in [
+        (SavedMailbox::FLAGS_VFU, mailbox.vfu),
+        (SavedMailbox::FLAGS_VF_RESET_DONE, mailbox.reset_done),
+        (
+            SavedMailbox::FLAGS_REQUEST_PENDING,
+            mailbox.request().is_some(),
+        ),
+    ] {
+        if set {
+            flags |= flag;
+        }
     }
-    if mailbox.reset_done {
-        flags |= MAILBOX_VF_RESET_DONE;
-    }
-    if mailbox.is_waiting() {
-        flags |= MAILBOX_REQUEST_PENDING;
-    }
-    profile::Mailbox {
+    SavedMailbox {
         vmbmem,
+        request: mailbox.request().copied().unwrap_or_default(),
         // CAST: the bits are in the low byte.
         r2c: mailbox.unseen() as u8,
         flags,
-    }
-}
-
-/// Loads a validated state into a device whose queues are off, and leaves them off.
-///
-/// # Errors
-///
-/// What the device or the physical function did not take. Both are scrubbed then.
-pub(crate) fn load(dev: &Device, state: &State) -> core::result::Result<Stopped, Refused> {
-    let guard = dev
-        .mmio(BAR)
-        .map_err(|_| Refused::new("the device does not decode memory"))?;
-    let bar: Bar<'_> = &guard;
-
-    scrub::quiet(bar);
-    let result = load_quiet(bar, state);
-    if result.is_err() {
-        // The guest goes on elsewhere, with the address that was claimed for it here.
-        let _ = scrub::depart(bar);
-    }
-    result
-}
-
-fn load_quiet(bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refused> {
-    // A buffer held by a guest that is gone would block the physical function; the bits that this
-    // clears are about it too.
-    mailbox::release_buffer(bar);
-    read_poll_timeout(
-        || Ok(bar.read(V2PMAILBOX)),
-        |register| !register.rsti(),
-        POLL_TIME,
-        PF_RESET_TIME,
-    )
-    .map_err(|_| Refused::new("the physical function stays in reset"))?;
-
-    let mac = (state.filters.flags & FILTERS_MAC_VALID != 0).then_some(state.filters.mac);
-    let reset_done = state.mailbox.flags & MAILBOX_VF_RESET_DONE != 0;
-    if reset_done {
-        rejoin_switch(bar, mac)?;
-    }
-
-    let interrupts = &state.interrupts;
-    bar.write(EITR::at(0), interrupts.eitr[0].into());
-    bar.write(EITR::at(1), interrupts.eitr[1].into());
-    bar.write(EITR::at(2), interrupts.eitr[2].into());
-    bar.write(IVAR, interrupts.ivar.into());
-    bar.write(IVAR_MISC, interrupts.ivar_misc.into());
-    bar.write(EIAC, interrupts.eiac.into());
-    bar.write(EIAM, interrupts.eiam.into());
-
-    let [rx0, rx1] = &state.rx;
-    let [tx0, tx1] = &state.tx;
-    bar.write(PSRTYPE, rx0.psrtype.into());
-    load_rx::<0>(bar, rx0);
-    load_rx::<1>(bar, rx1);
-    load_tx::<0>(bar, tx0);
-    load_tx::<1>(bar, tx1);
-    load_mailbox(bar, &state.mailbox)?;
-
-    verify(bar, state)?;
-
-    Ok(Stopped::arrived(
-        Shadow {
-            eims: interrupts.eims,
-            rxctl: [rx0.rxctl, rx1.rxctl],
-            psrtype: rx0.psrtype,
-            mailbox: Mailbox::restored(
-                state.mailbox.r2c.into(),
-                state.mailbox.flags & MAILBOX_VFU != 0,
-                {
-                    let [first, second, third, ..] = state.mailbox.vmbmem;
-                    [first, second, third]
-                },
-                state.mailbox.flags & MAILBOX_REQUEST_PENDING != 0,
-                reset_done,
-                mac,
-            ),
-        },
-        Held {
-            rxdctl: [rx0.rxdctl, rx1.rxdctl],
-            txdctl: [tx0.txdctl, tx1.txdctl],
-            rdt: [rx0.rdt, rx1.rdt],
-            void: false,
-        },
-        [tx0.tdt, tx1.tdt],
-        [tx0.tdh, tx1.tdh],
-    ))
-}
-
-/// Has the physical function switch the queues on and deliver what is for the guest's address.
-fn rejoin_switch(bar: Bar<'_>, mac: Option<[u8; 6]>) -> core::result::Result<(), Refused> {
-    let preset =
-        mailbox::vf_reset(bar).map_err(|_| Refused::new("the PF does not answer VF_RESET"))?;
-
-    match mac {
-        Some(mac) if preset != Some(mac) => mailbox::set_mac(bar, mac).map_err(|err| {
-            Refused::new(if err == EPERM {
-                "the PF refuses the guest's MAC address: the host has set another one"
-            } else {
-                "the PF does not answer SET_MAC_ADDR"
-            })
-        }),
-        _ => Ok(()),
-    }
-}
-
-/// The tail equals the head: nothing can be received, even if the queue were switched on now.
-fn load_rx<const N: usize>(bar: Bar<'_>, queue: &RxQueue) {
-    let (low, high) = low_high(queue.rdba);
-    bar.write(SRRCTL::at(N), queue.srrctl.into());
-    bar.write(RDBAL::at(N), low.into());
-    bar.write(RDBAH::at(N), high.into());
-    bar.write(RDLEN::at(N), queue.rdlen.into());
-    bar.write(RXCTL::at(N), queue.rxctl.into());
-    bar.write(RDH::at(N), queue.rdh.into());
-    bar.write(RDT::at(N), queue.rdh.into());
-}
-
-/// The tail equals the head: nothing can be sent, as in [`load_rx()`].
-fn load_tx<const N: usize>(bar: Bar<'_>, queue: &TxQueue) {
-    let (low, high) = low_high(queue.tdba);
-    bar.write(TDBAL::at(N), low.into());
-    bar.write(TDBAH::at(N), high.into());
-    bar.write(TDLEN::at(N), queue.tdlen.into());
-    bar.write(TXCTL::at(N), queue.txctl.into());
-    let (low, high) = low_high(queue.tdwba);
-    bar.write(TDWBAL::at(N), low.into());
-    bar.write(TDWBAH::at(N), high.into());
-    bar.write(TDH::at(N), queue.tdh.into());
-    bar.write(TDT::at(N), queue.tdh.into());
-}
-
-/// The guest finds the message that it was about to write or read; igbvf takes the link for down
-/// if the first word does not say that the physical function is ready.
-fn load_mailbox(bar: Bar<'_>, mailbox: &profile::Mailbox) -> core::result::Result<(), Refused> {
-    mailbox::take_buffer(bar).map_err(|_| Refused::new("the PF does not let go of the mailbox"))?;
-    for (index, &word) in mailbox.vmbmem.iter().enumerate() {
-        if let Some(at) = MBMEM::try_at(index) {
-            bar.write(at, word.into());
-        }
-    }
-    // Taken again on the way to RUNNING if the guest holds it.
-    mailbox::release_buffer(bar);
-    Ok(())
-}
-
-/// Compares what the device holds with what it was given: catches registers that are narrower than
-/// the source's, and a device that is not there any more.
-fn verify(bar: Bar<'_>, state: &State) -> core::result::Result<(), Refused> {
-    let [rx0, rx1] = &state.rx;
-    let [tx0, tx1] = &state.tx;
-    let interrupts = &state.interrupts;
-
-    verify_rx::<0>(bar, rx0)?;
-    verify_rx::<1>(bar, rx1)?;
-    verify_tx::<0>(bar, tx0)?;
-    verify_tx::<1>(bar, tx1)?;
-    expect("EITR0", bar.read(EITR::at(0)).into(), interrupts.eitr[0])?;
-    expect("EITR1", bar.read(EITR::at(1)).into(), interrupts.eitr[1])?;
-    expect("EITR2", bar.read(EITR::at(2)).into(), interrupts.eitr[2])?;
-    expect(
-        "IVAR_MISC",
-        bar.read(IVAR_MISC).into(),
-        interrupts.ivar_misc,
-    )
-}
-
-fn verify_rx<const N: usize>(bar: Bar<'_>, queue: &RxQueue) -> core::result::Result<(), Refused> {
-    let (low, high) = low_high(queue.rdba);
-    expect("RDBAL", bar.read(RDBAL::at(N)).into(), low)?;
-    expect("RDBAH", bar.read(RDBAH::at(N)).into(), high)?;
-    expect("RDLEN", bar.read(RDLEN::at(N)).into(), queue.rdlen)?;
-    expect("SRRCTL", bar.read(SRRCTL::at(N)).into(), queue.srrctl)?;
-    expect("RDH", bar.read(RDH::at(N)).into(), queue.rdh)
-}
-
-fn verify_tx<const N: usize>(bar: Bar<'_>, queue: &TxQueue) -> core::result::Result<(), Refused> {
-    let (low, high) = low_high(queue.tdba);
-    expect("TDBAL", bar.read(TDBAL::at(N)).into(), low)?;
-    expect("TDBAH", bar.read(TDBAH::at(N)).into(), high)?;
-    expect("TDLEN", bar.read(TDLEN::at(N)).into(), queue.tdlen)?;
-    expect("TDH", bar.read(TDH::at(N)).into(), queue.tdh)
-}
-
-fn expect(reason: &'static str, got: u32, want: u32) -> core::result::Result<(), Refused> {
-    if got == want {
-        Ok(())
-    } else {
-        Err(Refused {
-            reason,
-            got: got.into(),
-            want: want.into(),
-        })
     }
 }

@@ -2,128 +2,163 @@
 
 //! State to bytes and back, in the format of `Documentation/userspace-api/vmf.rst`.
 
-use super::Device;
-use kernel::{
-    pci,
-    prelude::*, //
+use super::{
+    format::{
+        features,
+        Format,
+        Preamble, //
+    },
+    shadow::Shadow,
+    Device, //
 };
-use vfio::staging::crc32::crc32c_append;
+use kernel::prelude::*;
+use vfio::{
+    data_file::{
+        Peek,
+        PrecopyInfo,
+        SaveStream, //
+    },
+    staging::crc32::crc32c_append,
+    Image, //
+};
 use vmf::{
     profile::igbvf_82576::{
-        self as profile,
         Loader,
         State, //
     },
-    Capabilities,
     Code,
-    Position,
-    Presented,
+    Crc32c,
+    Features,
     Progress,
     Reader,
-    Refusal,
-    Writer, //
+    Refusal, //
 };
 
-/// Length of a full stream in bytes; all streams have it.
-pub(crate) const LEN: usize = profile::TOTAL_LEN;
+/// The kernel's CRC32C.
+pub(crate) const CRC: Crc32c = Crc32c::new(crc32c_append);
 
 /// Returns the errno of a refusal.
 pub(crate) fn errno(code: Code) -> Error {
     Error::from_errno(-code.errno())
 }
 
-/// Describes the function as the guest sees it.
-fn capabilities(pdev: &pci::Device) -> Capabilities {
-    let [_, high, middle, low] = pdev.pci_class().as_raw().to_be_bytes();
-
-    profile::capabilities(Presented {
-        vendor: pdev.vendor_id().as_raw(),
-        device: pdev.device_id(),
-        subvendor: pdev.subsystem_vendor_id(),
-        subdevice: pdev.subsystem_device_id(),
-        revision: pdev.revision_id(),
-        class: [low, middle, high],
-        is_vf: true,
-    })
-}
-
-/// File header and descriptor: all that a destination needs to refuse.
-///
-/// They say what the function is, which does not change while it is bound, so they are made once.
-pub(crate) struct Preamble {
-    bytes: [u8; profile::INITIAL_LEN],
-    end: Position,
-}
-
-impl Preamble {
-    /// Makes the preamble of a function.
-    ///
-    /// # Errors
-    ///
-    /// - the errno of a refusal, which would be a defect of the profile.
-    pub(crate) fn new(pdev: &pci::Device) -> Result<Self> {
-        let mut bytes = [0; profile::INITIAL_LEN];
-        let end = {
-            let mut writer = Writer::new(&mut bytes, crc32c_append).map_err(to_errno)?;
-            writer
-                .descriptor(&capabilities(pdev).fields())
-                .map_err(to_errno)?;
-            writer.position()
-        };
-        Ok(Self { bytes, end })
-    }
-
-    /// Returns the bytes, to be read in PRE_COPY.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOMEM`]
-    pub(crate) fn to_vec(&self) -> Result<KVVec<u8>> {
-        let mut bytes = KVVec::new();
-        bytes.extend_from_slice(&self.bytes, GFP_KERNEL)?;
-        Ok(bytes)
-    }
-
-    /// Writes a full stream.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOMEM`]
-    /// - [`EOPNOTSUPP`]: the guest has put something into the device that the profile has no words
-    ///   for; it is logged.
-    pub(crate) fn with_state(&self, dev: &Device, state: &State) -> Result<KVVec<u8>> {
-        let mut bytes = KVVec::with_capacity(LEN, GFP_KERNEL)?;
-        bytes.extend_from_slice(&self.bytes, GFP_KERNEL)?;
-        bytes.resize(LEN, 0, GFP_KERNEL)?;
-
-        let mut write = || -> core::result::Result<usize, Refusal> {
-            let mut writer = Writer::resume(&mut bytes, crc32c_append, self.end)?;
-            state.write(&mut writer)?;
-            writer.end()
-        };
-        match write() {
-            Ok(_) => Ok(bytes),
-            Err(refusal) => Err(not_expressible(dev, refusal)),
-        }
-    }
-}
-
-/// Logs what the profile has no words for, and returns the errno of that.
-pub(crate) fn not_expressible(dev: &Device, refusal: Refusal) -> Error {
-    dev_err!(dev.pci(), "state not expressible: {}\n", Line(refusal));
-    EOPNOTSUPP
-}
-
-fn to_errno(refusal: Refusal) -> Error {
+/// Returns the errno of a refusal.
+pub(crate) fn to_errno(refusal: Refusal) -> Error {
     errno(refusal.code)
 }
 
 /// Lets the kernel print what the codec, which does not know the kernel, has to say.
-struct Line<T>(T);
+pub(crate) struct Line<T>(pub(crate) T);
 
 impl<T: core::fmt::Display> kernel::fmt::Display for Line<T> {
     fn fmt(&self, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+/// Says why a source has no words for the state of its guest, in the log and in `last_error`.
+pub(crate) fn not_expressible(dev: &Device, refusal: Refusal) {
+    dev_err!(dev.pci(), "state not expressible: {}\n", Line(refusal));
+    dev.set_last_error(fmt!("state not expressible: {}", Line(refusal)));
+}
+
+fn format(dev: &Device) -> &Format {
+    &dev.data().get_ref().format
+}
+
+/// A stream on its way out.
+pub(crate) struct Outgoing {
+    image: Image,
+    preamble: Preamble,
+    /// Why there can be no whole stream was logged: user space may ask as often as it likes.
+    told: bool,
+}
+
+impl Outgoing {
+    /// Starts a stream with what does not depend on the device being stopped.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    /// - [`EOPNOTSUPP`]: the version to write has no words for what the guest uses; it is logged.
+    pub(crate) fn new(dev: &Device, shadow: &Shadow) -> Result<Self> {
+        Self::speaking_of(dev, &features(&shadow.mailbox.control))
+    }
+
+    /// Starts a stream that cannot be completed, for which [`Self::new()`] has just said why.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn plain(dev: &Device) -> Result<Self> {
+        Ok(Self {
+            told: true,
+            ..Self::speaking_of(dev, &Features::default())?
+        })
+    }
+
+    fn speaking_of(dev: &Device, used: &Features) -> Result<Self> {
+        let refused = |refusal| not_expressible(dev, refusal);
+        let (preamble, bytes) = Preamble::new(format(dev), used, refused)?;
+
+        Ok(Self {
+            image: Image::initial(bytes),
+            preamble,
+            told: false,
+        })
+    }
+
+    /// Adds a descriptor if the guest has begun to use what the last one does not speak of.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::new()`].
+    pub(crate) fn refresh(&mut self, dev: &Device, shadow: &Shadow) -> Result {
+        let used = features(&shadow.mailbox.control);
+        let told = core::mem::replace(&mut self.told, true);
+        let refused = |refusal| {
+            if !told {
+                not_expressible(dev, refusal);
+            }
+        };
+        let sent = self.image.bytes();
+
+        if let Some(bytes) = self.preamble.renew(format(dev), &used, sent, refused)? {
+            let sent = sent.len();
+            self.image
+                .append_initial(bytes.get(sent..).ok_or(EINVAL)?)?;
+        }
+        self.told = told;
+        Ok(())
+    }
+
+    /// Supplies the rest; if that fails, `read()` does, after what there is.
+    ///
+    /// A VMM resets the source when the arc to STOP_COPY fails, and lets it go on when the stream
+    /// does.
+    pub(crate) fn complete(&mut self, dev: &Device, shadow: &Shadow, state: Result<KBox<State>>) {
+        let result = self.refresh(dev, shadow).and(state).and_then(|state| {
+            let refused = |refusal| not_expressible(dev, refusal);
+            let bytes = self.preamble.finish(&state, self.image.bytes(), refused)?;
+            self.image.complete(bytes)
+        });
+        if let Err(err) = result {
+            self.image.fail(err);
+        }
+    }
+}
+
+impl SaveStream for Outgoing {
+    fn peek(&self, out: &mut [u8]) -> Peek {
+        self.image.peek(out)
+    }
+
+    fn consume(&mut self, len: usize) {
+        self.image.consume(len);
+    }
+
+    fn precopy_info(&self) -> PrecopyInfo {
+        self.image.precopy_info()
     }
 }
 
@@ -154,16 +189,20 @@ impl Incoming {
     /// # Errors
     ///
     /// - [`ENOMEM`]
-    pub(crate) fn new(dev: &Device) -> Result<Self> {
-        let caps = capabilities(dev.pci());
+    pub(crate) fn new(dev: &Device) -> Result<KBox<Self>> {
+        let caps = format(dev).capabilities();
         let mut buffer = KVVec::new();
         buffer.resize(caps.buffer_len(), 0, GFP_KERNEL)?;
         let buffer = Buffer(buffer);
 
-        Ok(Self {
-            reader: Reader::new(caps, crc32c_append, buffer),
-            loader: Loader::default(),
-        })
+        // Together they are too much for the stack, through which this would go several times.
+        Ok(KBox::new(
+            Self {
+                reader: Reader::new(*caps, CRC, buffer),
+                loader: Loader::default(),
+            },
+            GFP_KERNEL,
+        )?)
     }
 
     /// Takes the next bytes; returns whether the stream is complete now.
@@ -179,6 +218,7 @@ impl Incoming {
             Err(error) => {
                 if !known {
                     dev_err!(dev.pci(), "stream refused: {}\n", Line(error));
+                    dev.set_last_error(fmt!("stream refused: {}", Line(error)));
                 }
                 Err(errno(error.code))
             }
@@ -186,8 +226,8 @@ impl Incoming {
     }
 
     /// Returns the state of a complete stream.
-    pub(crate) fn state(&self) -> Option<State> {
-        self.loader.state().copied()
+    pub(crate) fn state(&self) -> Option<&State> {
+        self.loader.state()
     }
 
     /// Makes a failure to load the error of the stream, and logs it.
@@ -195,6 +235,7 @@ impl Incoming {
         let error = self.reader.fail(refusal);
 
         dev_err!(dev.pci(), "stream not loaded: {}\n", Line(error));
+        dev.set_last_error(fmt!("stream not loaded: {}", Line(error)));
         errno(error.code)
     }
 
@@ -204,7 +245,13 @@ impl Incoming {
     ///
     /// - [`ENODATA`]: it has not ended.
     /// - the error that it was refused with.
-    pub(crate) fn finish(&self) -> Result {
-        self.reader.finish().map_err(|error| errno(error.code))
+    pub(crate) fn finish(&self, dev: &Device) -> Result {
+        self.reader.finish().map_err(|error| {
+            if error.code == Code::NoData {
+                dev_err!(dev.pci(), "stream refused: {}\n", Line(error));
+                dev.set_last_error(fmt!("stream refused: {}", Line(error)));
+            }
+            errno(error.code)
+        })
     }
 }

@@ -14,6 +14,7 @@ use super::{
         CAUSES,
         CTRL,
         EIMS,
+        STATISTIC_OFFSETS,
         TX_PAGE,
         V2PMAILBOX, //
     },
@@ -44,6 +45,7 @@ enum Place {
     MailboxControl,
     PbaClear,
     PsrType,
+    Statistic(usize),
     Eics,
     Eims,
     Eimc,
@@ -72,7 +74,10 @@ impl Place {
             0x2818 | 0x2918 => Place::Rdt(queue),
             0x2828 | 0x2928 => Place::RxdCtl(queue),
             0x3828 | 0x3928 => Place::TxdCtl(queue),
-            _ => Place::Other,
+            _ => match STATISTIC_OFFSETS.iter().position(|&at| at == offset) {
+                Some(index) => Place::Statistic(index),
+                None => Place::Other,
+            },
         }
     }
 }
@@ -96,13 +101,19 @@ impl Traps for Igbvf {
         Ok(match (Place::of(offset), held) {
             (Place::MailboxControl, _) => {
                 let register = bar.read(V2PMAILBOX);
-                shadow.mailbox.observe(register, || mailbox::read_head(bar));
+                shadow
+                    .mailbox
+                    .observe(register, || mailbox::read_reply(bar));
                 let mut value = shadow.mailbox.guest_read(register);
                 if shadow.mailbox.vfu {
                     // Let go of while the device is stopped; the guest need not know.
                     value |= u32::from(V2PMAILBOX::zeroed().with_vfu(true));
                 }
                 value
+            }
+            (Place::Statistic(index), _) => {
+                let add = shadow.statistics.get(index).ok_or(EINVAL)?;
+                bar.try_read32(offset)?.wrapping_add(*add)
             }
             // The register shows what was written last on some models.
             (Place::Eims, _) => shadow.eims,
@@ -130,6 +141,13 @@ impl Traps for Igbvf {
                 bar.write(CTRL, control);
             }
             (Place::MailboxMemory(word), _) => {
+                if shadow.mailbox.request().is_some() {
+                    // Before the guest can write over the reply.
+                    let register = bar.read(V2PMAILBOX);
+                    shadow
+                        .mailbox
+                        .observe(register, || mailbox::read_reply(bar));
+                }
                 shadow.mailbox.guest_wrote(word, value);
                 bar.try_write32(value, offset)?;
             }
@@ -139,7 +157,9 @@ impl Traps for Igbvf {
                 if shadow.mailbox.vfu {
                     // Granted only if the physical function does not hold the buffer.
                     let register = bar.read(V2PMAILBOX);
-                    shadow.mailbox.observe(register, || mailbox::read_head(bar));
+                    shadow
+                        .mailbox
+                        .observe(register, || mailbox::read_reply(bar));
                     shadow.mailbox.vfu = register.vfu();
                 }
             }
@@ -174,7 +194,8 @@ impl Traps for Igbvf {
                     super::regs::RXDCTL::from(value).with_swflsh(false).into()
             }
             (Place::TxdCtl(queue), Some(held)) => {
-                *held.txdctl.get_mut(queue).ok_or(EINVAL)? = value
+                *held.txdctl.get_mut(queue).ok_or(EINVAL)? =
+                    super::regs::TXDCTL::from(value).with_swflsh(false).into()
             }
             _ => bar.try_write32(value, offset)?,
         }

@@ -58,6 +58,15 @@ size_t frame_build(struct ledger *ledger, u8 *frame, const u8 *dst, const u8 *sr
 	return len;
 }
 
+size_t frame_tag(u8 *frame, size_t len, u16 vid)
+{
+	u16 tag[2] = { htons(FRAME_TAG_TYPE), htons(vid) };
+
+	memmove(frame + 2 * MAC_LEN + FRAME_TAG_LEN, frame + 2 * MAC_LEN, len - 2 * MAC_LEN);
+	memcpy(frame + 2 * MAC_LEN, tag, sizeof(tag));
+	return len + FRAME_TAG_LEN;
+}
+
 bool frame_is(const struct ledger *ledger, const u8 *frame, size_t len)
 {
 	const struct frame_header *hdr = (const void *)frame;

@@ -11,6 +11,8 @@
 #define FRAME_MIN	60
 #define FRAME_MAX	1514
 #define MAC_LEN		6
+#define FRAME_TAG_TYPE	0x8100
+#define FRAME_TAG_LEN	4
 
 /* The ledger of one path: each sequence number once, in order, unharmed. */
 struct ledger {
@@ -27,6 +29,9 @@ void ledger_init(struct ledger *ledger, u16 stream);
 
 /* Build the next frame of @ledger; returns its length. */
 size_t frame_build(struct ledger *ledger, u8 *frame, const u8 *dst, const u8 *src);
+
+/* Put a VLAN tag into a frame with room for it; returns its length then. */
+size_t frame_tag(u8 *frame, size_t len, u16 vid);
 
 /* Is @frame one of ours, and of this stream? */
 bool frame_is(const struct ledger *ledger, const u8 *frame, size_t len);

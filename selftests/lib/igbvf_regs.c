@@ -25,9 +25,9 @@ const struct vf_reg vf_regs[] = {
 	{ "EIMS", VF_EIMS, VF_EIMASK },
 	{ "EIAC", VF_EIAC, VF_EIMASK },
 	{ "EIAM", VF_EIAM, VF_EIMASK },
-	{ "EITR0", VF_EITR(0), 0x7fffffffu },
-	{ "EITR1", VF_EITR(1), 0x7fffffffu },
-	{ "EITR2", VF_EITR(2), 0x7fffffffu },
+	{ "EITR0", VF_EITR(0), 0xffffu },
+	{ "EITR1", VF_EITR(1), 0xffffu },
+	{ "EITR2", VF_EITR(2), 0xffffu },
 	/*
 	 * Queue 0 without its valid bits: QEMU ORs a valid vector into a table of
 	 * the PF, where it would stay for whoever has the VF next.
@@ -69,6 +69,18 @@ const struct vf_reg vf_regs[] = {
 };
 
 const unsigned int vf_regs_count = ARRAY_SIZE(vf_regs);
+
+const u32 vf_counters[VF_COUNTERS] = {
+	VF_GPRC, VF_GPTC, VF_GORC, VF_GOTC, VF_MPRC, VF_GPRLBC, VF_GPTLBC, VF_GORLBC, VF_GOTLBC,
+};
+
+void vf_counters_read(struct vf *vf, u32 *values)
+{
+	unsigned int i;
+
+	for (i = 0; i < VF_COUNTERS; i++)
+		values[i] = vf_read(vf, vf_counters[i]);
+}
 
 void vf_regs_read(struct vf *vf, u32 *values)
 {

@@ -22,6 +22,18 @@
 #define VF_MBX_RSTI	BIT(6)
 #define VF_MBX_RSTD	BIT(7)
 
+/* Counters, in the order of the section "statistics"; they wrap and cannot be set. */
+#define VF_GPRC		0x0f10
+#define VF_GPTC		0x0f14
+#define VF_GORC		0x0f18
+#define VF_GOTC		0x0f34
+#define VF_MPRC		0x0f3c
+#define VF_GPRLBC	0x0f40
+#define VF_GPTLBC	0x0f44
+#define VF_GORLBC	0x0f48
+#define VF_GOTLBC	0x0f50
+#define VF_COUNTERS	9
+
 #define VF_EICS		0x1520
 #define VF_EIMS		0x1524
 #define VF_EIMC		0x1528
@@ -64,6 +76,14 @@
 /* Mailbox messages. */
 #define VF_MSG_RESET		0x01u
 #define VF_MSG_SET_MAC		0x02u
+#define VF_MSG_MAC_FILTER_CLR	0x010002u
+#define VF_MSG_MAC_FILTER_ADD	0x020002u
+#define VF_MSG_SET_MULTICAST	0x03u
+#define VF_MSG_SET_VLAN		0x04u
+#define VF_MSG_SET_LPE		0x05u
+#define VF_MSG_SET_PROMISC	0x06u
+#define VF_MSG_INFO_SHIFT	16
+#define VF_MSG_PROMISC_MULTI	0x02u
 #define VF_MSG_ACK		0x80000000u
 #define VF_MSG_NACK		0x40000000u
 #define VF_MSG_CTS		0x20000000u
@@ -113,7 +133,12 @@ struct vf_reg {
 extern const struct vf_reg vf_regs[];
 extern const unsigned int vf_regs_count;
 
+extern const u32 vf_counters[VF_COUNTERS];
+
 struct vf;
+
+/* What the guest reads in its counters. */
+void vf_counters_read(struct vf *vf, u32 *values);
 
 /* All of vf_regs[]; the mailbox control register, which has side effects, is not. */
 void vf_regs_read(struct vf *vf, u32 *values);

@@ -58,6 +58,20 @@ bool pf_send(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u32 cou
 	return true;
 }
 
+bool pf_send_tagged(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u16 vid, u32 count)
+{
+	u8 frame[FRAME_MAX + FRAME_TAG_LEN];
+	size_t len;
+
+	while (count--) {
+		len = frame_build(ledger, frame, dst, pf->mac);
+		len = frame_tag(frame, len, vid);
+		if (send(pf->fd, frame, len, 0) != (ssize_t)len)
+			return false;
+	}
+	return true;
+}
+
 bool pf_collect(struct pf_socket *pf, struct ledger **ledgers, int nledgers, int timeout_ms)
 {
 	u64 end = now_ns() + timeout_ms * 1000000ull;

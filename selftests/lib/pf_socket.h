@@ -16,6 +16,9 @@ void pf_close(struct pf_socket *pf);
 
 bool pf_send(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u32 count);
 
+/* The same with an 802.1Q tag. */
+bool pf_send_tagged(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u16 vid, u32 count);
+
 /* Receive into @ledgers until all are complete or the time is over. */
 bool pf_collect(struct pf_socket *pf, struct ledger **ledgers, int nledgers, int timeout_ms);
 

@@ -5,6 +5,7 @@
 #include <linux/types.h>
 
 #include "migration.h"
+#include "vmf_stream.h"
 
 /* Where a value is changed. */
 enum stream_place {
@@ -33,17 +34,31 @@ struct stream_edits {
 	unsigned int count;
 };
 
-/* Ways to make a good stream a bad one, by the errno that they are refused with. */
-extern const struct stream_edits edits_malformed;
-extern const struct stream_edits edits_other_format;
-extern const struct stream_edits edits_other_device;
-extern const struct stream_edits edits_too_new;
-extern const struct stream_edits edits_over_limits;
-extern const struct stream_edits edits_wrong_order;
-extern const struct stream_edits edits_too_long;
-extern const struct stream_edits edits_out_of_range;
-
 /* Change @s, a stream of a guest with its driver up, and make its CRCs right. */
 void stream_edit_apply(const struct stream_edit *edit, struct mig_buf *s);
+
+/* Of a section that must be there, and offset of the value of an attribute that must be. */
+struct vmf_section edit_section(struct mig_buf *s, u32 type, u32 instance);
+size_t edit_attribute(struct mig_buf *s, u16 key);
+
+/* All CRCs, or that of one header when the lengths do not let the others be found. */
+void edit_fixup(struct mig_buf *s);
+void edit_fixup_header(struct mig_buf *s, const struct vmf_section *at);
+
+/* Make room at @at: what is after it moves, and END knows of the new length. */
+void edit_insert(struct mig_buf *s, size_t at, size_t len);
+void edit_cut(struct mig_buf *s, size_t at, size_t len);
+
+/* Number the sections anew after some came or went; with all CRCs. */
+void edit_renumber(struct mig_buf *s);
+
+/* A section type that no profile has. */
+#define VMF_UNKNOWN	0x10008u
+
+/*
+ * Announce VMF_UNKNOWN as optional, and have this number of @sections of it, each
+ * with @len_max bytes, before END.
+ */
+void edit_add_optional(struct mig_buf *s, u32 count_max, u32 len_max, unsigned int sections);
 
 #endif /* SELFTESTS_STREAM_EDIT_H */

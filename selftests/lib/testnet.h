@@ -3,6 +3,7 @@
 #define SELFTESTS_TESTNET_H
 
 #include "igbvf_user.h"
+#include "migration.h"
 #include "pf_socket.h"
 
 /*
@@ -50,5 +51,21 @@ bool testnet_exchange(struct testnet *net, u32 count);
 bool testnet_complete(struct testnet *net);
 
 void testnet_print(struct testnet *net);
+
+/*
+ * The state of the guest, taken to VF @to, which is left in STOP; NULL if that
+ * fails. @stream gets the stream unless it is NULL.
+ */
+struct vf *testnet_arrive(struct testnet *net, unsigned int to, bool precopy,
+			  struct mig_buf *stream);
+
+/* The same with a stream that was read before. */
+struct vf *testnet_land(struct testnet *net, unsigned int to, const struct mig_buf *stream);
+
+/* The guest runs on @vf from here on, and the old one is closed. */
+int testnet_depart(struct testnet *net, struct vf *vf);
+
+/* Both of it. */
+int testnet_migrate(struct testnet *net, unsigned int to, bool precopy);
 
 #endif /* SELFTESTS_TESTNET_H */

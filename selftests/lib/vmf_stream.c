@@ -110,9 +110,9 @@ const struct vmf_section *vmf_find(const struct vmf_section *s, int n, u32 type,
 
 bool vmf_lookup(const void *buf, size_t len, u32 type, u32 instance, struct vmf_section *s)
 {
-	struct vmf_section all[VMF_SECTIONS_MAX];
+	struct vmf_section all[VMF_WALK_MAX];
 	const struct vmf_section *found;
-	int n = vmf_walk(buf, len, all, VMF_SECTIONS_MAX);
+	int n = vmf_walk(buf, len, all, VMF_WALK_MAX);
 
 	found = n < 0 ? NULL : vmf_find(all, n, type, instance);
 	if (found)
@@ -122,11 +122,11 @@ bool vmf_lookup(const void *buf, size_t len, u32 type, u32 instance, struct vmf_
 
 size_t vmf_initial_len(const void *buf, size_t len)
 {
-	struct vmf_section s[VMF_SECTIONS_MAX];
+	struct vmf_section s[VMF_WALK_MAX];
 	size_t initial = 0;
 	int i, n;
 
-	n = vmf_walk(buf, len, s, VMF_SECTIONS_MAX);
+	n = vmf_walk(buf, len, s, VMF_WALK_MAX);
 	for (i = 0; i < n && s[i].type == VMF_DESCRIPTOR; i++)
 		initial = s[i].payload + padded(s[i].len);
 	return initial;
@@ -189,12 +189,12 @@ static const char *check_end(const void *buf, size_t len, const struct vmf_secti
 
 const char *vmf_check(const void *buf, size_t len)
 {
-	struct vmf_section s[VMF_SECTIONS_MAX];
+	struct vmf_section s[VMF_WALK_MAX];
 	const char *why;
 	u32 generation;
 	int i, n;
 
-	n = vmf_walk(buf, len, s, VMF_SECTIONS_MAX);
+	n = vmf_walk(buf, len, s, VMF_WALK_MAX);
 	if (n < 2)
 		return "layout";
 	if (memcmp(buf, magic, sizeof(magic)))
@@ -233,10 +233,10 @@ const char *vmf_check(const void *buf, size_t len)
 
 void vmf_fixup(void *buf, size_t len)
 {
-	struct vmf_section s[VMF_SECTIONS_MAX];
+	struct vmf_section s[VMF_WALK_MAX];
 	int i, n;
 
-	n = vmf_walk(buf, len, s, VMF_SECTIONS_MAX);
+	n = vmf_walk(buf, len, s, VMF_WALK_MAX);
 	if (n < 0)
 		return;
 	vmf_put32(buf, VMF_HDR_CRC, header_crc(buf));
@@ -273,6 +273,10 @@ const char *vmf_type_name(u32 type)
 		return "mailbox";
 	case VMF_FILTERS:
 		return "filters";
+	case VMF_STATISTICS:
+		return "statistics";
+	case VMF_UNICAST:
+		return "unicast";
 	default:
 		return "?";
 	}
@@ -280,11 +284,11 @@ const char *vmf_type_name(u32 type)
 
 void vmf_print(FILE *out, const char *prefix, const void *buf, size_t len)
 {
-	struct vmf_section s[VMF_SECTIONS_MAX];
+	struct vmf_section s[VMF_WALK_MAX];
 	const char *why = vmf_check(buf, len);
 	int i, n;
 
-	n = vmf_walk(buf, len, s, VMF_SECTIONS_MAX);
+	n = vmf_walk(buf, len, s, VMF_WALK_MAX);
 	if (n < 0) {
 		fprintf(out, "%snot a VMF stream\n", prefix);
 		return;

@@ -7,15 +7,18 @@
 #include <stdio.h>
 
 #include <linux/types.h>
+#include <linux/vmf.h>
 
 /*
  * The container of a migration stream, written from its description alone:
- * what the tests believe of a stream does not come from the driver's code.
+ * what the tests believe of a stream does not come from the driver's code. Numbers
+ * are those of the uAPI header.
  */
 #define VMF_HEADER_LEN		32
 #define VMF_SECTION_LEN		32
 #define VMF_END_LEN		24
-#define VMF_SECTIONS_MAX	64
+/* What the tests look at: streams that break the limit, too. */
+#define VMF_WALK_MAX		(2 * VMF_SECTIONS_MAX)
 
 /* Offsets in the file header. */
 #define VMF_HDR_MAGIC		0
@@ -43,21 +46,23 @@
 #define VMF_END_TOTAL		8
 #define VMF_END_CRC		16
 
-/* Section types: of the container, and of the profile vf.net.igbvf-82576. */
-#define VMF_DESCRIPTOR		1u
-#define VMF_END			2u
-#define VMF_POLICY		3u
-#define VMF_TEXT		4u
-#define VMF_FEATURE_NAMES	5u
-#define VMF_RX_QUEUE		0x10001u
-#define VMF_TX_QUEUE		0x10002u
-#define VMF_INTERRUPTS		0x10003u
-#define VMF_MAILBOX		0x10004u
-#define VMF_FILTERS		0x10005u
+/* Section types and flags, in short. */
+#define VMF_DESCRIPTOR		VMF_TYPE_DESCRIPTOR
+#define VMF_END			VMF_TYPE_END
+#define VMF_POLICY		VMF_TYPE_POLICY
+#define VMF_TEXT		VMF_TYPE_TEXT
+#define VMF_FEATURE_NAMES	VMF_TYPE_FEATURE_NAMES
+#define VMF_RX_QUEUE		VMF_IGBVF_82576_TYPE_RX_QUEUE
+#define VMF_TX_QUEUE		VMF_IGBVF_82576_TYPE_TX_QUEUE
+#define VMF_INTERRUPTS		VMF_IGBVF_82576_TYPE_INTERRUPTS
+#define VMF_MAILBOX		VMF_IGBVF_82576_TYPE_MAILBOX
+#define VMF_FILTERS		VMF_IGBVF_82576_TYPE_FILTERS
+#define VMF_STATISTICS		VMF_IGBVF_82576_TYPE_STATISTICS
+#define VMF_UNICAST		VMF_IGBVF_82576_TYPE_UNICAST
 
-#define VMF_CRITICAL		0x1u
-#define VMF_VERIFY_ONLY		0x2u
-#define VMF_CONT		0x4u
+#define VMF_CRITICAL		VMF_FLAG_CRITICAL
+#define VMF_VERIFY_ONLY		VMF_FLAG_VERIFY_ONLY
+#define VMF_CONT		VMF_FLAG_CONT
 
 struct vmf_section {
 	u32 type;

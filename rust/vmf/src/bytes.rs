@@ -2,6 +2,7 @@
 
 //! Cursors that read and write little-endian integers without a panic path.
 
+use crate::error::{Code, Refusal};
 use core::mem;
 
 /// Copies `src` over the start of `dst`; the shorter of the two bounds the copy.
@@ -68,14 +69,76 @@ impl<'a> Get<'a> {
     pub(crate) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
+}
 
-    /// Reads `N` little-endian 32-bit integers.
-    pub(crate) fn u32s<const N: usize>(&mut self) -> Option<[u32; N]> {
-        let mut values = [0; N];
-        for value in &mut values {
-            *value = self.u32()?;
+/// Reads the fields of a structure whose length the type system guarantees.
+///
+/// The lengths in the generated code add up to that of the structure; past the end, which is not
+/// reached, there are zeros.
+pub(crate) struct Fields<'a>(Get<'a>);
+
+impl<'a> Fields<'a> {
+    /// Starts at the first byte of a structure.
+    pub(crate) fn new<const N: usize>(bytes: &'a [u8; N]) -> Self {
+        Self(Get::new(bytes))
+    }
+
+    /// Reads bytes.
+    pub(crate) fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        self.0.array().unwrap_or([0; N])
+    }
+
+    /// Reads one byte.
+    pub(crate) fn u8(&mut self) -> u8 {
+        self.0.u8().unwrap_or(0)
+    }
+
+    /// Reads a little-endian 16-bit integer.
+    pub(crate) fn u16(&mut self) -> u16 {
+        self.0.u16().unwrap_or(0)
+    }
+
+    /// Reads a little-endian 32-bit integer.
+    pub(crate) fn u32(&mut self) -> u32 {
+        self.0.u32().unwrap_or(0)
+    }
+
+    /// Reads a little-endian 64-bit integer.
+    pub(crate) fn u64(&mut self) -> u64 {
+        self.0.u64().unwrap_or(0)
+    }
+
+    /// Reads little-endian 16-bit integers.
+    pub(crate) fn u16s<const N: usize>(&mut self) -> [u16; N] {
+        [(); N].map(|()| self.u16())
+    }
+
+    /// Reads little-endian 32-bit integers.
+    pub(crate) fn u32s<const N: usize>(&mut self) -> [u32; N] {
+        [(); N].map(|()| self.u32())
+    }
+
+    /// Requires that the next `len` bytes, a reserved field, are 0.
+    pub(crate) fn reserved(&mut self, name: &'static str, len: usize) -> Result<(), Refusal> {
+        let bytes = self.0.slice(len).unwrap_or(&[]);
+        match bytes.iter().find(|&&byte| byte != 0) {
+            Some(&got) => Err(Refusal::new(Code::BadMsg, name, got.into(), 0)),
+            None => Ok(()),
         }
-        Some(values)
+    }
+}
+
+/// Requires that no bit outside of `known` is set in a field of flags.
+pub(crate) fn known_flags(
+    name: &'static str,
+    got: impl Into<u64>,
+    known: u64,
+) -> Result<(), Refusal> {
+    let got = got.into();
+    if got & !known == 0 {
+        Ok(())
+    } else {
+        Err(Refusal::new(Code::BadMsg, name, got, known))
     }
 }
 
@@ -147,6 +210,22 @@ impl<'a> Put<'a> {
     /// Writes a little-endian 64-bit integer.
     pub(crate) fn u64(&mut self, value: u64) -> &mut Self {
         self.bytes(&value.to_le_bytes())
+    }
+
+    /// Writes little-endian 16-bit integers.
+    pub(crate) fn u16s(&mut self, values: &[u16]) -> &mut Self {
+        for &value in values {
+            self.u16(value);
+        }
+        self
+    }
+
+    /// Writes little-endian 64-bit integers.
+    pub(crate) fn u64s(&mut self, values: &[u64]) -> &mut Self {
+        for &value in values {
+            self.u64(value);
+        }
+        self
     }
 
     /// Writes little-endian 32-bit integers.

@@ -4,51 +4,15 @@
 
 use crate::{
     descriptor::{DescriptorFields, ManifestEntry, Presented},
+    profile::spec::{Features, Limit, Match, Policy, SectionSpec, Version},
+    registry::{self, Rule},
     wire,
 };
 
 /// The largest number of limits that a profile can have.
 pub const LIMITS_MAX: usize = 8;
-/// The number of 64-bit words of features that a profile can have.
-pub const FEATURE_WORDS: usize = 2;
-
-/// How the value of a limit at the source has to relate to that of the destination.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(u8)]
-pub enum Rule {
-    /// Source and destination are equal.
-    Equal = 1,
-    /// The source is at most the destination, e.g. a number of queues.
-    Le = 2,
-    /// The source is at least the destination.
-    Ge = 3,
-    /// The bits of the source contain those of the destination.
-    Superset = 4,
-    /// The bits of the source are contained in those of the destination.
-    Subset = 5,
-    /// Any value will do.
-    Ignore = 6,
-}
 
 impl Rule {
-    /// Returns the byte that stands for the rule in a descriptor.
-    pub const fn to_byte(self) -> u8 {
-        self as u8
-    }
-
-    /// Returns the rule that `byte` stands for in a descriptor.
-    pub const fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            1 => Some(Self::Equal),
-            2 => Some(Self::Le),
-            3 => Some(Self::Ge),
-            4 => Some(Self::Superset),
-            5 => Some(Self::Subset),
-            6 => Some(Self::Ignore),
-            _ => None,
-        }
-    }
-
     /// Returns whether a `source` value suits a destination with `local`.
     pub const fn holds(self, source: u64, local: u64) -> bool {
         match self {
@@ -62,19 +26,6 @@ impl Rule {
     }
 }
 
-/// A limit of a profile, with the value of one device.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Limit {
-    /// The number of the limit in the registry of the profile.
-    pub id: u16,
-    /// How source and destination have to relate.
-    pub rule: Rule,
-    /// The value of the device.
-    pub value: u64,
-    /// The name, for sysfs and messages.
-    pub name: &'static str,
-}
-
 /// The limits of one device, by ascending id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Limits {
@@ -83,10 +34,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Takes a list in ascending order of ids; a list that is too long does not compile.
-    pub fn new<const N: usize>(list: [Limit; N]) -> Self {
-        const { assert!(N <= LIMITS_MAX, "too many limits") };
-
+    /// Takes a list in ascending order of ids, of which no more than [`LIMITS_MAX`] count.
+    pub fn new(list: &[Limit]) -> Self {
         const NONE: Limit = Limit {
             id: 0,
             rule: Rule::Ignore,
@@ -96,10 +45,10 @@ impl Limits {
 
         let mut limits = Self {
             list: [NONE; LIMITS_MAX],
-            len: N,
+            len: list.len().min(LIMITS_MAX),
         };
         for (to, from) in limits.list.iter_mut().zip(list) {
-            *to = from;
+            *to = *from;
         }
         limits
     }
@@ -124,34 +73,6 @@ impl Limits {
     }
 }
 
-/// How a part of the identity is compared.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Match {
-    /// It has to be equal.
-    Equal,
-    /// It is not compared.
-    Any,
-}
-
-/// A section type that a profile defines.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct SectionSpec {
-    /// The section type.
-    pub kind: u32,
-    /// The newest schema version of its payload.
-    pub schema: u16,
-    /// The oldest schema version whose reader can take a payload of `schema`.
-    pub min_reader: u16,
-    /// [`FLAG_CRITICAL`](crate::FLAG_CRITICAL) and [`FLAG_VERIFY_ONLY`](crate::FLAG_VERIFY_ONLY).
-    pub flags: u16,
-    /// The number of instances; instances are numbered from 0.
-    pub instances: u32,
-    /// The largest payload of one instance, over all its fragments, in bytes.
-    pub len_max: u32,
-    /// The name, for messages and tools.
-    pub name: &'static str,
-}
-
 /// What a destination can take; also what a source on the same device says of itself.
 ///
 /// Compute this from the device that is there, see [`Limits::set`], not from the profile alone.
@@ -169,15 +90,17 @@ pub struct Capabilities {
     pub profile_name: &'static str,
     /// The newest profile version that can be read.
     pub version: u32,
-    /// The oldest version whose reader can take a stream of `version`.
-    pub min_reader: u32,
+    /// The versions that can be written, ascending.
+    pub versions: &'static [Version],
     /// The oldest profile version that can be read.
     pub floor: u32,
     /// The features that the device has.
-    pub features: [u64; FEATURE_WORDS],
+    pub features: Features,
     /// The limits of the device.
     pub limits: Limits,
-    /// The sections that are known, by ascending type.
+    /// The host policies, by ascending id.
+    pub policies: &'static [Policy],
+    /// The sections that are known, by ascending type; those of later versions are not.
     pub sections: &'static [SectionSpec],
     /// The largest stream in bytes.
     pub stream_max: u64,
@@ -186,7 +109,8 @@ pub struct Capabilities {
 impl Capabilities {
     /// Returns the section type `kind`, if it is known.
     pub fn section(&self, kind: u32) -> Option<&'static SectionSpec> {
-        self.sections.iter().find(|spec| spec.kind == kind)
+        let mut known = self.sections.iter();
+        known.find(|spec| spec.kind == kind && spec.introduced <= self.version)
     }
 
     /// Returns the length of the buffer, in bytes, with which a [`Reader`](crate::Reader) never
@@ -200,24 +124,26 @@ impl Capabilities {
             }
             specs = rest;
         }
-        if max > wire::PAYLOAD_MAX {
-            max = wire::PAYLOAD_MAX;
+        if max > registry::PAYLOAD_MAX {
+            max = registry::PAYLOAD_MAX;
         }
         wire::DESCRIPTOR_MAX.saturating_add(max as usize)
     }
 
-    /// Returns the descriptor of a source with these capabilities, at their newest version.
+    /// Returns the descriptor of a source with these capabilities, at their version.
     ///
-    /// No feature is required; a source that uses one adds it.
+    /// No feature is in use; a source that uses one adds it.
     pub fn fields(&self) -> DescriptorFields<'_> {
+        let of = |known: &&Version| known.version == self.version;
+        let version = self.versions.iter().find(of);
         DescriptorFields {
             presented: self.presented,
             profile_uuid: self.profile_uuid,
             profile_name: self.profile_name,
             version: self.version,
-            min_reader: self.min_reader,
-            features_required: &[0],
-            features_optional: &[],
+            min_reader: version.map_or(self.version, |version| version.min_reader),
+            required: Features::default(),
+            optional: Features::default(),
             limits: self.limits.as_slice(),
             sections: self.sections,
             stream_max: self.stream_max,

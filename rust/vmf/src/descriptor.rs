@@ -9,105 +9,19 @@ mod fields;
 mod parse;
 
 pub use self::fields::DescriptorFields;
+pub use crate::registry::{Limit as LimitEntry, ManifestEntry, PolicyEntry, Presented};
 
 use self::parse::{split_attribute, Parts};
 use crate::{
-    bytes::Get,
     error::{Code, Refusal},
+    registry,
 };
 
-/// Attribute key: the identity that the guest sees.
-pub const KEY_PRESENTED: u16 = 1;
-/// Attribute key: the UUID of the profile.
-pub const KEY_PROFILE_UUID: u16 = 2;
-/// Attribute key: the name of the profile.
-pub const KEY_PROFILE_NAME: u16 = 3;
-/// Attribute key: the version of the profile and the oldest reader version that will do.
-pub const KEY_PROFILE_VERSION: u16 = 4;
-/// Attribute key: features that the destination has to have.
-pub const KEY_FEATURES_REQUIRED: u16 = 5;
-/// Attribute key: features in use that the destination may lack.
-pub const KEY_FEATURES_OPTIONAL: u16 = 6;
-/// Attribute key: the limits of the device.
-pub const KEY_LIMITS: u16 = 7;
-/// Attribute key: the sections that may follow.
-pub const KEY_MANIFEST: u16 = 8;
-/// Attribute key: the largest length of the stream.
-pub const KEY_STREAM_MAX: u16 = 9;
-/// Attribute key: a digest of the host policy.
-pub const KEY_POLICY_DIGEST: u16 = 10;
-/// Attribute key, provider: PCI ids of the parent device.
-pub const KEY_PROVIDER_IDS: u16 = 64;
-/// Attribute key, provider: the name of the driver.
-pub const KEY_PROVIDER_DRIVER: u16 = 65;
-/// Attribute key, provider: the version of the driver.
-pub const KEY_PROVIDER_VERSION: u16 = 66;
-/// Attribute key, provider: the firmware of the parent device.
-pub const KEY_PROVIDER_FIRMWARE: u16 = 67;
-/// Attribute key, provider: the host operating system.
-pub const KEY_PROVIDER_OS: u16 = 68;
-
-/// Attribute flag: a reader that does not know the key refuses the stream.
-pub const ATTR_MUST: u16 = 1 << 0;
-/// The length of an attribute header in bytes.
-pub const ATTR_HEADER_LEN: usize = 8;
-/// The length of the longest profile name in bytes.
-pub const PROFILE_NAME_MAX: usize = 64;
-
-/// The length of the value of [`KEY_PRESENTED`] in bytes.
-pub(crate) const PRESENTED_LEN: usize = 16;
-/// The length of one limit in bytes.
-pub(crate) const LIMIT_LEN: usize = 16;
-/// The length of one manifest entry in bytes.
-pub(crate) const MANIFEST_ENTRY_LEN: usize = 24;
-/// Bit 0 of the flags of [`KEY_PRESENTED`].
-pub(crate) const PRESENTED_IS_VF: u8 = 1 << 0;
-
-/// The identity that the guest sees in PCI configuration space.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Presented {
-    /// The vendor id.
-    pub vendor: u16,
-    /// The device id.
-    pub device: u16,
-    /// The subsystem vendor id.
-    pub subvendor: u16,
-    /// The subsystem id.
-    pub subdevice: u16,
-    /// The revision id.
-    pub revision: u8,
-    /// The class code in configuration-space order: programming interface, subclass, base class.
-    pub class: [u8; 3],
-    /// Whether the device is an SR-IOV virtual function.
-    pub is_vf: bool,
-}
-
-/// One limit as it stands in a descriptor.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct LimitEntry {
-    /// The number of the limit in the registry of the profile.
-    pub id: u16,
-    /// The rule as the source states it, see [`Rule`](crate::Rule); for tools, never trusted.
-    pub rule: u8,
-    /// The value at the source.
-    pub value: u64,
-}
-
-/// One manifest entry: a section type that may follow.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct ManifestEntry {
-    /// The section type.
-    pub kind: u32,
-    /// The schema version of its payload.
-    pub schema: u16,
-    /// The oldest schema version whose reader can take the payload.
-    pub min_reader: u16,
-    /// [`FLAG_CRITICAL`](crate::FLAG_CRITICAL) and [`FLAG_VERIFY_ONLY`](crate::FLAG_VERIFY_ONLY).
-    pub flags: u16,
-    /// The number of instances; instances are numbered from 0.
-    pub count_max: u32,
-    /// The largest payload of one instance, over all its fragments, in bytes.
-    pub len_max: u32,
+impl Presented {
+    /// Returns whether the device is an SR-IOV virtual function.
+    pub const fn is_vf(&self) -> bool {
+        self.flags & Self::FLAGS_IS_VF != 0
+    }
 }
 
 /// One attribute, undecoded.
@@ -115,7 +29,7 @@ pub struct ManifestEntry {
 pub struct Attribute<'a> {
     /// The key, `KEY_*` or unknown.
     pub key: u16,
-    /// [`ATTR_MUST`] or 0.
+    /// [`ATTR_MUST`](crate::ATTR_MUST) or 0.
     pub flags: u16,
     /// The value, without padding.
     pub value: &'a [u8],
@@ -146,6 +60,7 @@ pub struct Descriptor<'a> {
     features_required: &'a [u8],
     features_optional: &'a [u8],
     limits: &'a [u8],
+    policies: &'a [u8],
     manifest: &'a [u8],
     manifest_at: usize,
     stream_max: u64,
@@ -159,8 +74,7 @@ impl<'a> Descriptor<'a> {
     ///
     /// [`Code::BadMsg`] if an attribute is truncated, out of order, repeated, of the wrong length or
     /// with reserved bits, if its padding is not 0, or if a mandatory attribute is missing. All keys
-    /// from [`KEY_PRESENTED`] to [`KEY_PROFILE_VERSION`], [`KEY_MANIFEST`] and [`KEY_STREAM_MAX`]
-    /// are mandatory.
+    /// 1 to 4, 8 and 9 are mandatory.
     pub fn parse(payload: &'a [u8]) -> Result<Self, Malformed> {
         let mut parts = Parts::default();
         let mut last = 0;
@@ -230,7 +144,12 @@ impl<'a> Descriptor<'a> {
 
     /// Returns the limits, by ascending id.
     pub fn limits(&self) -> impl Iterator<Item = LimitEntry> + 'a {
-        self.limits.chunks_exact(LIMIT_LEN).filter_map(limit)
+        entries(self.limits, LimitEntry::decode)
+    }
+
+    /// Returns the digest of the host policy, by ascending id.
+    pub fn policies(&self) -> impl Iterator<Item = PolicyEntry> + 'a {
+        entries(self.policies, PolicyEntry::decode)
     }
 
     /// Returns the manifest, by ascending section type.
@@ -248,7 +167,7 @@ impl<'a> Descriptor<'a> {
         self.stream_max
     }
 
-    /// Returns the first attribute key that is flagged [`ATTR_MUST`] and unknown to this version.
+    /// Returns the first attribute key that is flagged [`ATTR_MUST`](crate::ATTR_MUST) and unknown to this version.
     pub fn unknown_must(&self) -> Option<u16> {
         self.unknown_must
     }
@@ -266,12 +185,22 @@ impl<'a> Descriptor<'a> {
 
 /// Decodes the entries of a manifest whose bytes were validated.
 pub(crate) fn manifest<'a>(bytes: &'a [u8]) -> impl Iterator<Item = ManifestEntry> + 'a {
-    bytes.chunks_exact(MANIFEST_ENTRY_LEN).filter_map(entry)
+    entries(bytes, ManifestEntry::decode)
+}
+
+/// Decodes the entries of a list whose bytes were validated.
+fn entries<'a, const N: usize, T: 'a>(
+    bytes: &'a [u8],
+    decode: fn(&[u8; N]) -> Result<T, Refusal>,
+) -> impl Iterator<Item = T> + 'a {
+    bytes
+        .chunks_exact(N)
+        .filter_map(move |entry| decode(entry.first_chunk()?).ok())
 }
 
 /// Returns whether `name` is a legal profile name.
 pub(crate) fn name_ok(name: &[u8]) -> bool {
-    (1..=PROFILE_NAME_MAX).contains(&name.len())
+    (1..=registry::PROFILE_NAME_MAX as usize).contains(&name.len())
         && name
             .iter()
             .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-'))
@@ -280,27 +209,5 @@ pub(crate) fn name_ok(name: &[u8]) -> bool {
 fn words<'a>(bytes: &'a [u8]) -> impl Iterator<Item = u64> + 'a {
     bytes
         .chunks_exact(8)
-        .filter_map(|word| Get::new(word).u64())
-}
-
-fn limit(bytes: &[u8]) -> Option<LimitEntry> {
-    let mut get = Get::new(bytes);
-    let (id, rule) = (get.u16()?, get.u8()?);
-    get.array::<5>()?;
-    let value = get.u64()?;
-    Some(LimitEntry { id, rule, value })
-}
-
-fn entry(bytes: &[u8]) -> Option<ManifestEntry> {
-    let mut get = Get::new(bytes);
-    let (kind, schema, min_reader, flags) = (get.u32()?, get.u16()?, get.u16()?, get.u16()?);
-    get.u16()?;
-    Some(ManifestEntry {
-        kind,
-        schema,
-        min_reader,
-        flags,
-        count_max: get.u32()?,
-        len_max: get.u32()?,
-    })
+        .filter_map(|word| Some(u64::from_le_bytes(*word.first_chunk()?)))
 }

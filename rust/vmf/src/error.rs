@@ -2,85 +2,9 @@
 
 //! Why a stream is refused: error codes, refusals and located errors.
 
+pub(crate) use crate::registry::Code;
+
 use core::fmt;
-
-/// The classes of refusal; each is one errno that `write()` and `SET_STATE` return.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Code {
-    /// Damage: magic, endian tag, CRC, reserved field or padding not zero, malformed attribute.
-    BadMsg,
-    /// Container major version or incompatible-feature bit that this reader does not know.
-    ProtoNoSupport,
-    /// The stream belongs to another device: identity or profile differ.
-    XDev,
-    /// Version window, required feature, unknown critical section or attribute, schema too new.
-    OpNotSupp,
-    /// The rule of a known limit fails, e.g. the number of queues.
-    Dom,
-    /// Order: duplicate, gap in `seq`, section not in the manifest, bytes after END.
-    IlSeq,
-    /// The length of a section is over (or, if fixed, not at) its limit.
-    MsgSize,
-    /// The whole stream is over a limit: bytes, sections, descriptor generations.
-    FBig,
-    /// A value of the device state is out of its range.
-    Range,
-    /// The stream ended before END.
-    NoData,
-    /// The device did not take or give the state; never raised by this crate itself.
-    Io,
-}
-
-impl Code {
-    /// Every code, for tables and tests.
-    pub const ALL: [Self; 11] = [
-        Self::BadMsg,
-        Self::ProtoNoSupport,
-        Self::XDev,
-        Self::OpNotSupp,
-        Self::Dom,
-        Self::IlSeq,
-        Self::MsgSize,
-        Self::FBig,
-        Self::Range,
-        Self::NoData,
-        Self::Io,
-    ];
-
-    /// Returns the positive Linux errno, as numbered in `asm-generic/errno.h`.
-    pub const fn errno(self) -> i32 {
-        match self {
-            Self::BadMsg => 74,
-            Self::ProtoNoSupport => 93,
-            Self::XDev => 18,
-            Self::OpNotSupp => 95,
-            Self::Dom => 33,
-            Self::IlSeq => 84,
-            Self::MsgSize => 90,
-            Self::FBig => 27,
-            Self::Range => 34,
-            Self::NoData => 61,
-            Self::Io => 5,
-        }
-    }
-
-    /// Returns the name of the errno, e.g. `"EBADMSG"`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::BadMsg => "EBADMSG",
-            Self::ProtoNoSupport => "EPROTONOSUPPORT",
-            Self::XDev => "EXDEV",
-            Self::OpNotSupp => "EOPNOTSUPP",
-            Self::Dom => "EDOM",
-            Self::IlSeq => "EILSEQ",
-            Self::MsgSize => "EMSGSIZE",
-            Self::FBig => "EFBIG",
-            Self::Range => "ERANGE",
-            Self::NoData => "ENODATA",
-            Self::Io => "EIO",
-        }
-    }
-}
 
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,8 @@
 //!   [`Visitor`].
 //! - [`check()`] is the verdict of a destination, with its [`Capabilities`], on a [`Descriptor`];
 //!   [`preflight()`] is the same on the bytes of one.
-//! - [`profile`] has what is specific to a class of devices.
+//! - [`profile`] has what is specific to a class of devices, and [`registry`] what the registry says
+//!   of the container; both are generated from `Documentation/registry` by `rust/vmfgen`.
 //!
 //! The same sources are built into a kernel module and, by cargo, into tools and tests. There is no
 //! allocation, no `unsafe` and no path that panics. CRC32C comes from the user, see [`Crc32c`].
@@ -32,31 +33,32 @@ mod descriptor;
 mod error;
 pub mod profile;
 mod reader;
+pub mod registry;
 mod sequence;
 mod wire;
 mod writer;
 
 pub use self::{
-    capabilities::{
-        Capabilities, Limit, Limits, Match, Rule, SectionSpec, FEATURE_WORDS, LIMITS_MAX,
-    },
-    check::check,
+    capabilities::{Capabilities, Limits, LIMITS_MAX},
+    check::{check, check_each, Finding},
     crc::Crc32c,
     descriptor::{
-        Attribute, Descriptor, DescriptorFields, LimitEntry, Malformed, ManifestEntry, Presented,
-        ATTR_HEADER_LEN, ATTR_MUST, KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED, KEY_LIMITS,
-        KEY_MANIFEST, KEY_POLICY_DIGEST, KEY_PRESENTED, KEY_PROFILE_NAME, KEY_PROFILE_UUID,
-        KEY_PROFILE_VERSION, KEY_PROVIDER_DRIVER, KEY_PROVIDER_FIRMWARE, KEY_PROVIDER_IDS,
-        KEY_PROVIDER_OS, KEY_PROVIDER_VERSION, KEY_STREAM_MAX, PROFILE_NAME_MAX,
+        Attribute, Descriptor, DescriptorFields, LimitEntry, Malformed, ManifestEntry, PolicyEntry,
+        Presented,
     },
-    error::{Code, Error, Refusal, SectionId},
+    error::{Error, Refusal, SectionId},
+    profile::spec::{
+        Feature, Features, Identity, Limit, Match, Policy, Profile, SectionSpec, Version,
+        FEATURE_WORDS,
+    },
     reader::{preflight, Progress, Reader, Section, Visitor},
+    registry::{
+        Action, Code, End, FileHeader, Rule, SectionHeader, ATTR_MUST, FLAG_CONT, FLAG_CRITICAL,
+        FLAG_VERIFY_ONLY,
+    },
     wire::{
-        padded, preamble_len, section_len, stream_len, End, FileHeader, SectionHeader, ALIGN,
-        CONTAINER_SCHEMA, DESCRIPTOR_MAX, ENDIAN_TAG, END_LEN, FILE_HEADER_LEN, FILE_HEADER_MAX,
-        FLAGS_KNOWN, FLAGS_MANIFEST, FLAG_CONT, FLAG_CRITICAL, FLAG_VERIFY_ONLY, GENERATIONS_MAX,
-        INCOMPAT_KNOWN, KIND_DESCRIPTOR, KIND_END, KIND_FEATURE_NAMES, KIND_POLICY, KIND_TEXT,
-        MAGIC, MAJOR, MINOR, PAYLOAD_MAX, PREAMBLE_MAX, SECTIONS_MAX, SECTION_HEADER_LEN,
+        padded, preamble_len, section_len, sections_len, stream_len, ALIGN, DESCRIPTOR_MAX,
+        FLAGS_MANIFEST, PREAMBLE_MAX,
     },
     writer::{Position, Writer},
 };

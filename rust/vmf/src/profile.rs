@@ -1,8 +1,52 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! Profiles: what the streams of a class of devices carry.
+//! Device profiles: what a stream carries for one class of devices.
 //!
-//! A profile is the whole contract with the guest, named after the interface that the guest sees
-//! and not after the maker of the device. Any two providers of a profile can exchange streams.
+//! A profile module is generated from the registry, `Documentation/registry`: a type for every
+//! section, `State` for all of them, `Loader` to collect one from a stream, and `PROFILE`, which has
+//! the same as data, for whoever does not know the class of device.
+//!
+//! ```
+//! use vmf::profile::igbvf_82576::{Loader, State, PROFILE};
+//!
+//! # fn main() -> Result<(), vmf::Refusal> {
+//! let crc = vmf::Crc32c::new(crc32c::crc32c_append);
+//! let presented = PROFILE.presented(0x1af4, 0x1100, 1);
+//! let caps = PROFILE.capabilities(2, presented).unwrap();
+//! let state = State::default();
+//! let mut buf = [0; 4096];
+//! let mut writer = vmf::Writer::new(&mut buf, crc)?;
+//! writer.descriptor(&caps.fields())?;
+//! state.write(2, &mut writer)?;
+//! let len = writer.end()?;
+//!
+//! let mut memory = [0; 8192];
+//! assert!(caps.buffer_len() <= memory.len());
+//! let mut reader = vmf::Reader::new(caps, crc, &mut memory[..]);
+//! let mut loader = Loader::default();
+//! for piece in buf[..len].chunks(100) {
+//!     reader.feed(piece, &mut loader).unwrap();
+//! }
+//! assert!(reader.complete());
+//! assert_eq!(loader.state(), Some(&state));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod igbvf_82576;
+mod presence;
+mod ranges;
+pub(crate) mod spec;
+mod verifier;
+
+pub use self::verifier::Verifier;
+
+use self::spec::Profile;
+
+/// All profiles.
+pub static ALL: &[&Profile] = &[&igbvf_82576::PROFILE];
+
+/// Returns the profile with this name.
+pub fn find(name: &str) -> Option<&'static Profile> {
+    ALL.iter().copied().find(|profile| profile.name == name)
+}

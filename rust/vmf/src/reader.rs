@@ -24,8 +24,8 @@ use crate::{
     capabilities::Capabilities,
     crc::Crc32c,
     error::{Code, Error, Refusal},
+    registry::{self, FileHeader, SectionHeader},
     sequence::Sequence,
-    wire::{self, FileHeader, SectionHeader},
 };
 
 /// How far a stream is, after a call of [`Reader::feed`].
@@ -196,7 +196,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         while !rest.is_empty() {
             match self.state {
                 State::FileHeader => {
-                    if let Some(bytes) = self.gather::<{ wire::FILE_HEADER_LEN }>(&mut rest) {
+                    if let Some(bytes) = self.gather::<{ FileHeader::LEN }>(&mut rest) {
                         self.file_header(&bytes)?;
                     }
                 }
@@ -204,7 +204,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
                     self.file_header_tail(header, crc, left, &mut rest)?;
                 }
                 State::SectionHeader => {
-                    if let Some(bytes) = self.gather::<{ wire::SECTION_HEADER_LEN }>(&mut rest) {
+                    if let Some(bytes) = self.gather::<{ SectionHeader::LEN }>(&mut rest) {
                         self.section_header(&bytes)?;
                     }
                 }
@@ -212,7 +212,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
                     let payload = self.payload(payload, &mut rest);
                     if payload.payload_left == 0 && payload.padding_left == 0 {
                         self.section_end(&payload, visitor)?;
-                        if payload.header.kind == wire::KIND_END {
+                        if payload.header.kind == registry::KIND_END {
                             end = Some(payload);
                         }
                     }
@@ -260,11 +260,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         self.scratch.first_chunk().copied()
     }
 
-    fn file_header(&mut self, bytes: &[u8; wire::FILE_HEADER_LEN]) -> Result<(), Error> {
-        let header = FileHeader::decode(bytes).map_err(|refusal| Error::new(refusal, 0, None))?;
+    fn file_header(&mut self, bytes: &[u8; FileHeader::LEN]) -> Result<(), Error> {
+        let header = FileHeader::open(bytes).map_err(|refusal| Error::new(refusal, 0, None))?;
         let crc = FileHeader::crc_start(bytes, self.crc);
-        self.stream_crc = (self.crc)(0, bytes);
-        self.file_header_len = header.header_len.into();
+        self.stream_crc = self.crc.append(0, bytes);
+        self.file_header_len = usize::try_from(header.header_len).unwrap_or(usize::MAX);
         let left = self.file_header_len.saturating_sub(bytes.len());
         self.file_header_left(header, crc, left)
     }
@@ -277,8 +277,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         rest: &mut &[u8],
     ) -> Result<(), Error> {
         let head = self.take(rest, left);
-        self.stream_crc = (self.crc)(self.stream_crc, head);
-        let crc = (self.crc)(crc, head);
+        self.stream_crc = self.crc.append(self.stream_crc, head);
+        let crc = self.crc.append(crc, head);
         self.file_header_left(header, crc, left.saturating_sub(head.len()))
     }
 
@@ -293,15 +293,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
             .map_err(|refusal| Error::new(refusal, 0, None))
     }
 
-    fn section_header(&mut self, bytes: &[u8; wire::SECTION_HEADER_LEN]) -> Result<(), Error> {
+    fn section_header(&mut self, bytes: &[u8; SectionHeader::LEN]) -> Result<(), Error> {
         let start = self.offset.saturating_sub(bytes.len() as u64);
-        let header = SectionHeader::decode(bytes, self.crc)
+        let header = SectionHeader::open(bytes, self.crc)
             .map_err(|refusal| Error::new(refusal, start, None))?;
         let payload = self
             .admit(header, start)
             .map_err(|refusal| Error::new(refusal, start, Some(header.id())))?;
-        if header.kind != wire::KIND_END {
-            self.stream_crc = (self.crc)(self.stream_crc, bytes);
+        if header.kind != registry::KIND_END {
+            self.stream_crc = self.crc.append(self.stream_crc, bytes);
         }
         self.state = State::Payload(payload);
         Ok(())

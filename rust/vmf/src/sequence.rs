@@ -4,7 +4,7 @@
 
 use crate::{
     error::{Code, Refusal},
-    wire::{self, SectionHeader},
+    registry::{self, SectionHeader},
 };
 
 /// What the headers so far allow to follow.
@@ -55,8 +55,8 @@ impl Sequence {
         let refuse = |code, reason, got: u32, want: u32| {
             Err(Refusal::new(code, reason, got.into(), want.into()))
         };
-        if header.flags & !wire::FLAGS_KNOWN != 0 {
-            let (got, want) = (header.flags.into(), wire::FLAGS_KNOWN.into());
+        if header.flags & !registry::FLAGS_KNOWN != 0 {
+            let (got, want) = (header.flags.into(), registry::FLAGS_KNOWN.into());
             return refuse(Code::BadMsg, "section flags", got, want);
         }
         if header.kind == 0 {
@@ -65,20 +65,20 @@ impl Sequence {
         if header.seq != self.sections {
             return refuse(Code::IlSeq, "section seq", header.seq, self.sections);
         }
-        if self.sections >= wire::SECTIONS_MAX {
-            let (got, want) = (self.sections.saturating_add(1), wire::SECTIONS_MAX);
+        if self.sections >= registry::SECTIONS_MAX {
+            let (got, want) = (self.sections.saturating_add(1), registry::SECTIONS_MAX);
             return refuse(Code::FBig, "too many sections", got, want);
         }
         if self.ended {
             return refuse(Code::IlSeq, "section after END", header.kind, 0);
         }
-        if self.generations == 0 && header.kind != wire::KIND_DESCRIPTOR {
-            let (got, want) = (header.kind, wire::KIND_DESCRIPTOR);
+        if self.generations == 0 && header.kind != registry::KIND_DESCRIPTOR {
+            let (got, want) = (header.kind, registry::KIND_DESCRIPTOR);
             return refuse(Code::IlSeq, "first section not DESCRIPTOR", got, want);
         }
         match header.kind {
-            wire::KIND_DESCRIPTOR => self.admit_descriptor(header)?,
-            wire::KIND_END => self.admit_end(header)?,
+            registry::KIND_DESCRIPTOR => self.admit_descriptor(header)?,
+            registry::KIND_END => self.admit_end(header)?,
             _ => self.admit_state(header)?,
         }
         self.sections = self.sections.saturating_add(1);
@@ -93,8 +93,11 @@ impl Sequence {
         if let Some((kind, _)) = self.last {
             return refuse(Code::IlSeq, "DESCRIPTOR after state", header.kind, kind);
         }
-        if self.generations >= wire::GENERATIONS_MAX {
-            let (got, want) = (self.generations.saturating_add(1), wire::GENERATIONS_MAX);
+        if self.generations >= registry::GENERATIONS_MAX {
+            let (got, want) = (
+                self.generations.saturating_add(1),
+                registry::GENERATIONS_MAX,
+            );
             return refuse(Code::FBig, "too many descriptor generations", got, want);
         }
         if header.instance != self.generations {
@@ -138,7 +141,7 @@ impl Sequence {
             return Err(Refusal::new(Code::IlSeq, reason, pack(id), want));
         }
         self.last = Some(id);
-        self.open = header.flags & wire::FLAG_CONT != 0;
+        self.open = header.flags & registry::FLAG_CONT != 0;
         Ok(())
     }
 }
@@ -148,20 +151,20 @@ fn container(header: &SectionHeader) -> Result<(), Refusal> {
     if header.schema == 0 {
         return Err(Refusal::new(Code::BadMsg, "schema 0", 0, 1));
     }
-    if header.schema > wire::CONTAINER_SCHEMA {
+    if header.schema > registry::CONTAINER_SCHEMA {
         return Err(Refusal::new(
             Code::OpNotSupp,
             "schema of a container section too new",
             header.schema.into(),
-            wire::CONTAINER_SCHEMA.into(),
+            registry::CONTAINER_SCHEMA.into(),
         ));
     }
-    if header.flags != wire::FLAG_CRITICAL {
+    if header.flags != registry::FLAG_CRITICAL {
         return Err(Refusal::new(
             Code::BadMsg,
             "flags of a container section",
             header.flags.into(),
-            wire::FLAG_CRITICAL.into(),
+            registry::FLAG_CRITICAL.into(),
         ));
     }
     Ok(())

@@ -1,72 +1,31 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! The container: constants, file header, section header, END payload.
+//! The container: what the registry's structures mean, and lengths.
 //!
 //! A stream is a file header, then sections; a section is a header, a payload, and zeros up to the
-//! next multiple of [`ALIGN`]. All integers are little-endian. Decoding here looks at one structure
-//! on its own; what depends on the sections before is judged by the [`Reader`](crate::Reader).
+//! next multiple of [`ALIGN`]. Decoding here looks at one structure on its own; what depends on the
+//! sections before is judged by the [`Reader`](crate::Reader).
 
 use crate::{
-    bytes::{Get, Put},
     crc::Crc32c,
     error::{Code, Refusal, SectionId},
+    registry::{
+        self, End, FileHeader, SectionHeader, ENDIAN_TAG, FILE_HEADER_MAX, FLAG_CRITICAL,
+        FLAG_VERIFY_ONLY, INCOMPAT_KNOWN, MAGIC, MAJOR, MINOR,
+    },
 };
 
-/// The first eight bytes of every stream.
-pub const MAGIC: [u8; 8] = *b"\x89VMF\r\n\x1a\n";
-/// Tells a byte-swapped stream from a damaged one.
-pub const ENDIAN_TAG: u32 = 0x0102_0304;
-/// The container major version; a reader requires its own.
-pub const MAJOR: u16 = 1;
-/// The container minor version; informational.
-pub const MINOR: u16 = 0;
-/// The incompatible-feature bits that this version knows.
-pub const INCOMPAT_KNOWN: u32 = 0;
-
 /// The alignment of every structure, in bytes from the start of the stream.
-pub const ALIGN: usize = 8;
-/// The length of the file header that is written, and of the part that is laid out, in bytes.
-pub const FILE_HEADER_LEN: usize = 32;
-/// The largest file header that a later minor version may use, in bytes.
-pub const FILE_HEADER_MAX: usize = 256;
-/// The length of a section header in bytes.
-pub const SECTION_HEADER_LEN: usize = 32;
-/// The length of the END payload in bytes.
-pub const END_LEN: usize = 24;
+pub const ALIGN: usize = registry::ALIGN as usize;
 /// The limit of file header and one DESCRIPTOR section together, in bytes.
-pub const PREAMBLE_MAX: usize = 4096;
+pub const PREAMBLE_MAX: usize = registry::PREAMBLE_MAX as usize;
 /// The largest payload of DESCRIPTOR behind a 32-byte file header, in bytes.
-pub const DESCRIPTOR_MAX: usize = 4032;
-/// The largest payload of one section in bytes; larger state is cut into fragments.
-pub const PAYLOAD_MAX: u32 = 1 << 20;
-/// The largest number of sections in a stream, DESCRIPTOR and END included.
-pub const SECTIONS_MAX: u32 = 64;
-/// The largest number of DESCRIPTOR generations in a stream.
-pub const GENERATIONS_MAX: u32 = 16;
-
-/// Section type: what the stream needs of its destination; always the first section.
-pub const KIND_DESCRIPTOR: u32 = 1;
-/// Section type: counters and CRC of the whole stream; always the last section.
-pub const KIND_END: u32 = 2;
-/// Section type: host policy at the source; compared, never loaded.
-pub const KIND_POLICY: u32 = 3;
-/// Section type: a note in UTF-8.
-pub const KIND_TEXT: u32 = 4;
-/// Section type: names of feature bits, for tools.
-pub const KIND_FEATURE_NAMES: u32 = 5;
-/// The schema of the container sections in this version.
-pub const CONTAINER_SCHEMA: u16 = 1;
-
-/// Section flag: a reader that does not know the section refuses the stream.
-pub const FLAG_CRITICAL: u16 = 1 << 0;
-/// Section flag: the content is compared with the destination and never loaded.
-pub const FLAG_VERIFY_ONLY: u16 = 1 << 1;
-/// Section flag: another fragment of the same type and instance follows.
-pub const FLAG_CONT: u16 = 1 << 2;
-/// The section flags that this version knows.
-pub const FLAGS_KNOWN: u16 = FLAG_CRITICAL | FLAG_VERIFY_ONLY | FLAG_CONT;
+pub const DESCRIPTOR_MAX: usize = PREAMBLE_MAX - FileHeader::LEN - SectionHeader::LEN;
 /// The section flags that a manifest entry states.
 pub const FLAGS_MANIFEST: u16 = FLAG_CRITICAL | FLAG_VERIFY_ONLY;
+
+/// The part of a header that its own CRC, the last field, covers.
+const CRC_AT: usize = SectionHeader::LEN - size_of::<u32>();
 
 /// Returns `len` rounded up to [`ALIGN`]; saturates.
 pub const fn padded(len: usize) -> usize {
@@ -75,17 +34,12 @@ pub const fn padded(len: usize) -> usize {
 
 /// Returns the bytes that a section with `payload_len` bytes of payload takes in a stream.
 pub const fn section_len(payload_len: usize) -> usize {
-    padded(payload_len).saturating_add(SECTION_HEADER_LEN)
+    padded(payload_len).saturating_add(SectionHeader::LEN)
 }
 
-/// Returns the length of file header and first DESCRIPTOR section: the exact `initial_bytes`.
-pub const fn preamble_len(descriptor_len: usize) -> usize {
-    section_len(descriptor_len).saturating_add(FILE_HEADER_LEN)
-}
-
-/// Returns the exact length of a stream with one DESCRIPTOR and the given state payload lengths.
-pub const fn stream_len(descriptor_len: usize, payload_lens: &[usize]) -> usize {
-    let mut total = preamble_len(descriptor_len).saturating_add(section_len(END_LEN));
+/// Returns the bytes that sections with these payload lengths take in a stream.
+pub const fn sections_len(payload_lens: &[usize]) -> usize {
+    let mut total = 0usize;
     let mut lens = payload_lens;
     while let Some((len, rest)) = lens.split_first() {
         total = total.saturating_add(section_len(*len));
@@ -94,53 +48,46 @@ pub const fn stream_len(descriptor_len: usize, payload_lens: &[usize]) -> usize 
     total
 }
 
-/// The file header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct FileHeader {
-    /// The container major version.
-    pub major: u16,
-    /// The container minor version.
-    pub minor: u16,
-    /// The length of the header in bytes: a multiple of 8, 32 to 256.
-    pub header_len: u16,
-    /// Feature bits that a reader has to know.
-    pub incompat: u32,
-    /// Feature bits that a reader may ignore.
-    pub compat: u32,
-    /// CRC32C over `header_len` bytes with this field 0.
-    pub crc: u32,
+/// Returns the length of file header and first DESCRIPTOR section: the exact `initial_bytes`.
+pub const fn preamble_len(descriptor_len: usize) -> usize {
+    section_len(descriptor_len).saturating_add(FileHeader::LEN)
+}
+
+/// Returns the exact length of a stream with one DESCRIPTOR and the given state payload lengths.
+pub const fn stream_len(descriptor_len: usize, payload_lens: &[usize]) -> usize {
+    preamble_len(descriptor_len)
+        .saturating_add(sections_len(payload_lens))
+        .saturating_add(section_len(End::LEN))
+}
+
+/// Returns a length of the registry as it stands in a manifest; saturates.
+#[allow(clippy::cast_possible_truncation)] // `try_from()` is not const.
+pub(crate) const fn len_u32(len: usize) -> u32 {
+    if len > u32::MAX as usize {
+        u32::MAX
+    } else {
+        len as u32
+    }
 }
 
 impl FileHeader {
     /// The header of the streams that this version writes; `crc` is not computed yet.
     pub const CURRENT: Self = Self {
+        magic: MAGIC,
+        endian_tag: ENDIAN_TAG,
         major: MAJOR,
         minor: MINOR,
-        header_len: 32,
+        header_len: len_u32(Self::LEN),
         incompat: 0,
         compat: 0,
         crc: 0,
     };
 
     /// Encodes the header, which must be 32 bytes long, with a fresh CRC; ignores `self.crc`.
-    pub fn encode(&self, crc: Crc32c) -> [u8; FILE_HEADER_LEN] {
-        let mut out = [0; FILE_HEADER_LEN];
-        self.put(&mut out, 0);
-        let sum = crc(0, &out);
-        self.put(&mut out, sum);
-        out
-    }
-
-    fn put(&self, out: &mut [u8; FILE_HEADER_LEN], crc: u32) {
-        Put::new(out)
-            .bytes(&MAGIC)
-            .u32(ENDIAN_TAG)
-            .u16(self.major)
-            .u16(self.minor)
-            .u32(self.header_len.into())
-            .u32(self.incompat)
-            .u32(self.compat)
-            .u32(crc);
+    pub fn seal(&self, crc: Crc32c) -> [u8; Self::LEN] {
+        let bytes = Self { crc: 0, ..*self }.encode();
+        let crc = crc.append(0, &bytes);
+        Self { crc, ..*self }.encode()
     }
 
     /// Decodes the first 32 bytes.
@@ -151,57 +98,29 @@ impl FileHeader {
     /// # Errors
     ///
     /// [`Code::BadMsg`] if the magic, the endian tag or `header_len` is wrong, in this order.
-    pub fn decode(bytes: &[u8; FILE_HEADER_LEN]) -> Result<Self, Refusal> {
-        const SHORT: Refusal = Refusal::new(Code::BadMsg, "file header too short", 0, 0);
-
-        let mut get = Get::new(bytes);
-        let magic: [u8; 8] = get.array().ok_or(SHORT)?;
-        if magic != MAGIC {
-            return Err(Refusal::new(
-                Code::BadMsg,
-                "magic",
-                u64::from_le_bytes(magic),
-                u64::from_le_bytes(MAGIC),
-            ));
+    pub fn open(bytes: &[u8; Self::LEN]) -> Result<Self, Refusal> {
+        let bad = |reason, got, want| Err(Refusal::new(Code::BadMsg, reason, got, want));
+        let header = Self::decode(bytes);
+        if header.magic != MAGIC {
+            let got = u64::from_le_bytes(header.magic);
+            return bad("magic", got, u64::from_le_bytes(MAGIC));
         }
-        let tag = get.u32().ok_or(SHORT)?;
-        if tag != ENDIAN_TAG {
-            return Err(Refusal::new(
-                Code::BadMsg,
-                "endian tag",
-                tag.into(),
-                ENDIAN_TAG.into(),
-            ));
+        if header.endian_tag != ENDIAN_TAG {
+            return bad("endian tag", header.endian_tag.into(), ENDIAN_TAG.into());
         }
-        let major = get.u16().ok_or(SHORT)?;
-        let minor = get.u16().ok_or(SHORT)?;
-        // The length is 32 bits wide on the wire, but never above `FILE_HEADER_MAX`.
-        let long = get.u32().ok_or(SHORT)?;
-        let header_len = match u16::try_from(long) {
-            Ok(len) if (32..=256).contains(&len) && len % 8 == 0 => len,
-            _ => {
-                return Err(Refusal::new(
-                    Code::BadMsg,
-                    "file header length",
-                    long.into(),
-                    32,
-                ))
-            }
-        };
-        Ok(Self {
-            major,
-            minor,
-            header_len,
-            incompat: get.u32().ok_or(SHORT)?,
-            compat: get.u32().ok_or(SHORT)?,
-            crc: get.u32().ok_or(SHORT)?,
-        })
+        let len = header.header_len;
+        if !(Self::CURRENT.header_len..=FILE_HEADER_MAX).contains(&len)
+            || len % registry::ALIGN != 0
+        {
+            return bad("file header length", len.into(), Self::LEN as u64);
+        }
+        Ok(header)
     }
 
     /// Starts the CRC over the first 32 `bytes`, with the CRC field taken as 0.
-    pub fn crc_start(bytes: &[u8; FILE_HEADER_LEN], crc: Crc32c) -> u32 {
-        let head: &[u8; 28] = bytes.first_chunk().unwrap_or(&[0; 28]);
-        crc(crc(0, head), &[0; 4])
+    pub fn crc_start(bytes: &[u8; Self::LEN], crc: Crc32c) -> u32 {
+        let head: &[u8; CRC_AT] = bytes.first_chunk().unwrap_or(&[0; CRC_AT]);
+        crc.append(crc.append(0, head), &[0; Self::LEN - CRC_AT])
     }
 
     /// Judges the header, given the CRC `sum` that was computed over it.
@@ -212,68 +131,34 @@ impl FileHeader {
     /// [`Code::ProtoNoSupport`] if the major version differs or an incompatible-feature bit is
     /// unknown.
     pub fn accept(&self, sum: u32) -> Result<(), Refusal> {
+        let refuse = |code, reason, got: u32, want: u32| {
+            Err(Refusal::new(code, reason, got.into(), want.into()))
+        };
         if sum != self.crc {
-            return Err(Refusal::new(
-                Code::BadMsg,
-                "file header CRC",
-                self.crc.into(),
-                sum.into(),
-            ));
+            return refuse(Code::BadMsg, "file header CRC", self.crc, sum);
         }
+        let code = Code::ProtoNoSupport;
         if self.major != MAJOR {
-            return Err(Refusal::new(
-                Code::ProtoNoSupport,
-                "container major version",
-                self.major.into(),
-                MAJOR.into(),
-            ));
+            let (got, want) = (self.major.into(), MAJOR.into());
+            return refuse(code, "container major version", got, want);
         }
         if self.incompat & !INCOMPAT_KNOWN != 0 {
-            return Err(Refusal::new(
-                Code::ProtoNoSupport,
-                "incompatible-feature bits",
-                self.incompat.into(),
-                INCOMPAT_KNOWN.into(),
-            ));
+            let got = self.incompat;
+            return refuse(code, "incompatible-feature bits", got, INCOMPAT_KNOWN);
         }
         Ok(())
     }
 }
 
-/// A section header.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct SectionHeader {
-    /// The section type.
-    pub kind: u32,
-    /// The schema version of the payload.
-    pub schema: u16,
-    /// `FLAG_*` bits.
-    pub flags: u16,
-    /// The instance, e.g. the queue index.
-    pub instance: u32,
-    /// The position of the section in the stream, from 0.
-    pub seq: u32,
-    /// The length of the payload, without padding, in bytes.
-    pub length: u64,
-    /// CRC32C over payload and padding.
-    pub payload_crc: u32,
-}
-
 impl SectionHeader {
-    /// Encodes the header with a fresh CRC.
-    pub fn encode(&self, crc: Crc32c) -> [u8; SECTION_HEADER_LEN] {
-        let mut head = [0; 28];
-        Put::new(&mut head)
-            .u32(self.kind)
-            .u16(self.schema)
-            .u16(self.flags)
-            .u32(self.instance)
-            .u32(self.seq)
-            .u64(self.length)
-            .u32(self.payload_crc);
-        let mut out = [0; SECTION_HEADER_LEN];
-        Put::new(&mut out).bytes(&head).u32(crc(0, &head));
-        out
+    /// Encodes the header with a fresh CRC; ignores `self.header_crc`.
+    pub fn seal(&self, crc: Crc32c) -> [u8; Self::LEN] {
+        let header_crc = Self::crc(&self.encode(), crc);
+        Self {
+            header_crc,
+            ..*self
+        }
+        .encode()
     }
 
     /// Decodes and verifies a header; nothing in it is to be believed if this fails.
@@ -281,30 +166,19 @@ impl SectionHeader {
     /// # Errors
     ///
     /// [`Code::BadMsg`] if the CRC of the header is wrong.
-    pub fn decode(bytes: &[u8; SECTION_HEADER_LEN], crc: Crc32c) -> Result<Self, Refusal> {
-        const SHORT: Refusal = Refusal::new(Code::BadMsg, "section header too short", 0, 0);
-
-        let mut get = Get::new(bytes);
-        let head: [u8; 28] = get.array().ok_or(SHORT)?;
-        let (got, want) = (get.u32().ok_or(SHORT)?, crc(0, &head));
-        if got != want {
-            return Err(Refusal::new(
-                Code::BadMsg,
-                "section header CRC",
-                got.into(),
-                want.into(),
-            ));
+    pub fn open(bytes: &[u8; Self::LEN], crc: Crc32c) -> Result<Self, Refusal> {
+        let header = Self::decode(bytes);
+        let want = Self::crc(bytes, crc);
+        if header.header_crc != want {
+            let (got, want) = (header.header_crc.into(), want.into());
+            return Err(Refusal::new(Code::BadMsg, "section header CRC", got, want));
         }
-        let mut get = Get::new(&head);
-        Ok(Self {
-            kind: get.u32().ok_or(SHORT)?,
-            schema: get.u16().ok_or(SHORT)?,
-            flags: get.u16().ok_or(SHORT)?,
-            instance: get.u32().ok_or(SHORT)?,
-            seq: get.u32().ok_or(SHORT)?,
-            length: get.u64().ok_or(SHORT)?,
-            payload_crc: get.u32().ok_or(SHORT)?,
-        })
+        Ok(header)
+    }
+
+    fn crc(bytes: &[u8; Self::LEN], crc: Crc32c) -> u32 {
+        let head: &[u8; CRC_AT] = bytes.first_chunk().unwrap_or(&[0; CRC_AT]);
+        crc.append(0, head)
     }
 
     /// Returns what names the section in errors.
@@ -317,59 +191,7 @@ impl SectionHeader {
     }
 }
 
-/// The END payload.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct End {
-    /// The number of sections, END included.
-    pub sections: u32,
-    /// The generation of the DESCRIPTOR in force.
-    pub generation: u32,
-    /// The length of the stream, END included, in bytes.
-    pub total: u64,
-    /// CRC32C over every byte before the header of END.
-    pub stream_crc: u32,
-}
-
 impl End {
-    /// Encodes the payload.
-    pub fn encode(&self) -> [u8; END_LEN] {
-        let mut out = [0; END_LEN];
-        Put::new(&mut out)
-            .u32(self.sections)
-            .u32(self.generation)
-            .u64(self.total)
-            .u32(self.stream_crc)
-            .u32(0);
-        out
-    }
-
-    /// Decodes a payload.
-    ///
-    /// # Errors
-    ///
-    /// [`Code::BadMsg`] if the reserved field is not 0.
-    pub fn decode(bytes: &[u8; END_LEN]) -> Result<Self, Refusal> {
-        const SHORT: Refusal = Refusal::new(Code::BadMsg, "END too short", 0, 0);
-
-        let mut get = Get::new(bytes);
-        let end = Self {
-            sections: get.u32().ok_or(SHORT)?,
-            generation: get.u32().ok_or(SHORT)?,
-            total: get.u64().ok_or(SHORT)?,
-            stream_crc: get.u32().ok_or(SHORT)?,
-        };
-        let reserved = get.u32().ok_or(SHORT)?;
-        if reserved != 0 {
-            return Err(Refusal::new(
-                Code::BadMsg,
-                "reserved field of END",
-                reserved.into(),
-                0,
-            ));
-        }
-        Ok(end)
-    }
-
     /// Compares the payload with what the reader counted.
     ///
     /// # Errors

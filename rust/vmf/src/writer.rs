@@ -3,12 +3,13 @@
 //! The writer: builds a stream in a buffer of the caller.
 
 use crate::{
-    bytes::{copy, Put},
-    crc::Crc32c,
+    bytes::copy,
+    crc::{Crc32c, BLOCK},
     descriptor::DescriptorFields,
     error::{Code, Refusal},
+    registry::{self, End, FileHeader, SectionHeader},
     sequence::Sequence,
-    wire::{self, End, FileHeader, SectionHeader},
+    wire,
 };
 
 /// How far a [`Writer`] got; lets a stream be written in phases.
@@ -67,10 +68,10 @@ impl<'a> Writer<'a> {
                 sequence: Sequence::default(),
             },
         };
-        let header = FileHeader::CURRENT.encode(crc);
+        let header = FileHeader::CURRENT.seal(crc);
         copy(writer.room(header.len())?, &header);
         writer.at.len = header.len();
-        writer.at.stream_crc = crc(0, &header);
+        writer.at.stream_crc = crc.append(0, &header);
         Ok(writer)
     }
 
@@ -110,15 +111,20 @@ impl<'a> Writer<'a> {
     pub fn descriptor(&mut self, fields: &DescriptorFields<'_>) -> Result<(), Refusal> {
         let len = fields.payload_len();
         let header = SectionHeader {
-            kind: wire::KIND_DESCRIPTOR,
-            schema: wire::CONTAINER_SCHEMA,
-            flags: wire::FLAG_CRITICAL,
+            kind: registry::KIND_DESCRIPTOR,
+            schema: registry::CONTAINER_SCHEMA,
+            flags: registry::FLAG_CRITICAL,
             instance: self.at.sequence.generations(),
             seq: self.at.sequence.sections(),
             length: len as u64,
             payload_crc: 0,
+            header_crc: 0,
         };
-        self.append(header, len, |out| fields.encode(out).map(|_| ()))
+        let crc = self.crc;
+        self.append(header, len, |out| {
+            fields.encode(out)?;
+            Ok(crc.append(0, out))
+        })
     }
 
     /// Appends a section, or with [`FLAG_CONT`](crate::FLAG_CONT) in `flags` a fragment of one.
@@ -136,13 +142,13 @@ impl<'a> Writer<'a> {
         instance: u32,
         payload: &[u8],
     ) -> Result<(), Refusal> {
-        if matches!(kind, wire::KIND_DESCRIPTOR | wire::KIND_END) {
+        if matches!(kind, registry::KIND_DESCRIPTOR | registry::KIND_END) {
             let kind = kind.into();
             return Err(Refusal::new(Code::IlSeq, "not a state section", kind, 0));
         }
         let length = payload.len() as u64;
-        if !(1..=wire::PAYLOAD_MAX.into()).contains(&length) {
-            let max = wire::PAYLOAD_MAX.into();
+        if !(1..=registry::PAYLOAD_MAX.into()).contains(&length) {
+            let max = registry::PAYLOAD_MAX.into();
             return Err(Refusal::new(Code::MsgSize, "section length", length, max));
         }
         let header = SectionHeader {
@@ -153,10 +159,17 @@ impl<'a> Writer<'a> {
             seq: self.at.sequence.sections(),
             length,
             payload_crc: 0,
+            header_crc: 0,
         };
+        let crc = self.crc;
         self.append(header, payload.len(), |out| {
-            Put::new(out).bytes(payload);
-            Ok(())
+            // In blocks, so that the copy finds in the cache what the CRC has just gone over.
+            let mut sum = 0;
+            for (to, from) in out.chunks_mut(BLOCK).zip(payload.chunks(BLOCK)) {
+                sum = crc.append(sum, from);
+                copy(to, from);
+            }
+            Ok(sum)
         })
     }
 
@@ -168,15 +181,16 @@ impl<'a> Writer<'a> {
     /// a DESCRIPTOR or in the middle of fragments.
     pub fn end(mut self) -> Result<usize, Refusal> {
         let header = SectionHeader {
-            kind: wire::KIND_END,
-            schema: wire::CONTAINER_SCHEMA,
-            flags: wire::FLAG_CRITICAL,
+            kind: registry::KIND_END,
+            schema: registry::CONTAINER_SCHEMA,
+            flags: registry::FLAG_CRITICAL,
             instance: 0,
             seq: self.at.sequence.sections(),
-            length: wire::END_LEN as u64,
+            length: End::LEN as u64,
             payload_crc: 0,
+            header_crc: 0,
         };
-        let total = self.at.len.saturating_add(wire::section_len(wire::END_LEN));
+        let total = self.at.len.saturating_add(wire::section_len(End::LEN));
         let payload = End {
             sections: self.at.sequence.sections().saturating_add(1),
             generation: self.at.sequence.generation(),
@@ -184,9 +198,10 @@ impl<'a> Writer<'a> {
             stream_crc: self.at.stream_crc,
         }
         .encode();
+        let crc = self.crc;
         self.append(header, payload.len(), |out| {
             copy(out, &payload);
-            Ok(())
+            Ok(crc.append(0, &payload))
         })?;
         Ok(self.at.len)
     }
@@ -198,12 +213,12 @@ impl<'a> Writer<'a> {
         self.buf.get_mut(self.at.len..end).ok_or(too_big(end, size))
     }
 
-    /// Appends a section whose payload of `len` bytes is written by `fill`.
+    /// Appends a section whose payload of `len` bytes is written by `fill`, which returns its CRC.
     fn append(
         &mut self,
         mut header: SectionHeader,
         len: usize,
-        fill: impl FnOnce(&mut [u8]) -> Result<(), Refusal>,
+        fill: impl FnOnce(&mut [u8]) -> Result<u32, Refusal>,
     ) -> Result<(), Refusal> {
         let crc = self.crc;
         let mut next = self.at;
@@ -211,14 +226,17 @@ impl<'a> Writer<'a> {
         let room = self.room(wire::section_len(len))?;
         let size = room.len();
         let (head, body) = room
-            .split_at_mut_checked(wire::SECTION_HEADER_LEN)
+            .split_at_mut_checked(SectionHeader::LEN)
             .ok_or(too_big(size, size))?;
         let (payload, padding) = body.split_at_mut_checked(len).ok_or(too_big(size, size))?;
-        fill(payload)?;
+        let sum = fill(payload)?;
         padding.fill(0);
-        header.payload_crc = crc(0, body);
-        copy(head, &header.encode(crc));
-        next.stream_crc = crc(crc(next.stream_crc, head), body);
+        header.payload_crc = crc.append(sum, padding);
+        copy(head, &header.seal(crc));
+        let before = crc.append(next.stream_crc, head);
+        next.stream_crc = crc
+            .combine(before, header.payload_crc, body.len())
+            .unwrap_or_else(|| crc.append(before, body));
         next.len = next.len.saturating_add(size);
         self.at = next;
         Ok(())

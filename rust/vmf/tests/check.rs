@@ -7,9 +7,9 @@
 
 mod common;
 
-use common::{caps, entry, payload, payload_also, payload_with};
-use vmf::profile::igbvf_82576 as igbvf;
-use vmf::{check, Capabilities, Code, Descriptor, Match, Presented, Rule};
+use common::{caps, entry, limit, payload, payload_also, payload_with, presented};
+use vmf::profile::igbvf_82576::{LIMIT_RX_QUEUES, PROFILE};
+use vmf::{check, Capabilities, Code, Descriptor, Features, Match, Presented, Rule};
 
 type Verdict = Result<(), (Code, &'static str)>;
 
@@ -29,9 +29,9 @@ fn encoded(caps: &Capabilities) -> Vec<u8> {
 fn descriptor_reads_as_written() {
     let bytes = encoded(&caps());
     let descriptor = Descriptor::parse(&bytes).unwrap();
-    assert_eq!(descriptor.presented(), igbvf::PRESENTED);
-    assert_eq!(descriptor.profile_uuid(), igbvf::UUID);
-    assert_eq!(descriptor.profile_name(), igbvf::NAME);
+    assert_eq!(descriptor.presented(), presented());
+    assert_eq!(descriptor.profile_uuid(), PROFILE.uuid);
+    assert_eq!(descriptor.profile_name(), PROFILE.name);
     assert_eq!((descriptor.version(), descriptor.min_reader()), (1, 1));
     assert_eq!(descriptor.features_required().collect::<Vec<_>>(), [0]);
     assert_eq!(descriptor.features_optional().count(), 0);
@@ -44,14 +44,15 @@ fn descriptor_reads_as_written() {
     let manifest: Vec<_> = descriptor.manifest().collect();
     assert_eq!(manifest.len(), 5);
     assert_eq!((manifest[1].kind, manifest[1].count_max), (0x10002, 2));
-    assert_eq!((manifest[3].len_max, manifest[3].flags), (72, 1));
+    assert_eq!((manifest[3].len_max, manifest[3].flags), (136, 1));
     assert_eq!(payload(&common::attributes()), bytes);
 }
 
 #[test]
 fn litmus_6_identity() {
-    let bytes = encoded(&caps());
-    let good = igbvf::PRESENTED;
+    let bytes = encoded(&common::caps());
+    let good = presented();
+    let caps = |presented| PROFILE.capabilities(1, presented).unwrap();
     let cases: &[(Presented, Option<&str>)] = &[
         (good, None),
         (Presented { vendor: 1, ..good }, Some("vendor id")),
@@ -83,13 +84,7 @@ fn litmus_6_identity() {
             },
             Some("class code"),
         ),
-        (
-            Presented {
-                is_vf: false,
-                ..good
-            },
-            Some("is a VF"),
-        ),
+        (Presented { flags: 0, ..good }, Some("is a VF")),
         (
             Presented {
                 revision: 2,
@@ -102,24 +97,24 @@ fn litmus_6_identity() {
                 subvendor: 1,
                 ..good
             },
-            None,
+            Some("subsystem vendor id"),
         ),
         (
             Presented {
                 subdevice: 1,
                 ..good
             },
-            None,
+            Some("subsystem id"),
         ),
     ];
     for (presented, reason) in cases {
         let want = reason.map_or(Ok(()), |reason| Err((Code::XDev, reason)));
-        assert_eq!(verdict(&bytes, &igbvf::capabilities(*presented)), want);
+        assert_eq!(verdict(&bytes, &caps(*presented)), want);
     }
     let strict = |presented| Capabilities {
         subsystem: Match::Equal,
         revision: Match::Any,
-        ..igbvf::capabilities(presented)
+        ..caps(presented)
     };
     let subvendor = Presented {
         subvendor: 1,
@@ -144,7 +139,7 @@ fn litmus_6_identity() {
 
 #[test]
 fn litmus_6_profile() {
-    let mut uuid = igbvf::UUID;
+    let mut uuid = PROFILE.uuid;
     uuid[15] ^= 1;
     let refused = |reason| Err((Code::XDev, reason));
     assert_eq!(
@@ -185,7 +180,7 @@ fn version_window() {
 #[test]
 fn litmus_3_and_7_features() {
     let caps = Capabilities {
-        features: [0b1010, 1 << 63],
+        features: Features([0b1010, 1 << 63]),
         ..caps()
     };
     let refused = Err((Code::OpNotSupp, "required features"));
@@ -236,13 +231,6 @@ fn rules() {
     }
 }
 
-fn limit(id: u16, rule: u8, value: u64) -> Vec<u8> {
-    let mut out = id.to_le_bytes().to_vec();
-    out.extend([rule, 0, 0, 0, 0, 0]);
-    out.extend(value.to_le_bytes());
-    out
-}
-
 #[test]
 fn litmus_7_limits() {
     let lists: &[(Vec<u8>, Verdict)] = &[
@@ -265,7 +253,7 @@ fn litmus_7_limits() {
     }
     // The device at hand may have less than the profile allows.
     let mut less = caps();
-    assert!(less.limits.set(igbvf::LIMIT_RX_QUEUES, 1));
+    assert!(less.limits.set(LIMIT_RX_QUEUES, 1));
     assert!(!less.limits.set(77, 1));
     assert_eq!(
         verdict(&encoded(&caps()), &less),
@@ -331,10 +319,10 @@ fn first_rule_that_fails_wins() {
     }
     let other = Presented {
         device: 0x1520,
-        ..igbvf::PRESENTED
+        ..presented()
     };
     assert_eq!(
-        verdict(&payload(&list), &igbvf::capabilities(other)),
+        verdict(&payload(&list), &PROFILE.capabilities(1, other).unwrap()),
         Err((Code::XDev, "device id"))
     );
     let take = |key: u16| good.iter().find(|attr| attr.0 == key).unwrap().1.clone();

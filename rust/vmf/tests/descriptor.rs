@@ -50,6 +50,12 @@ fn litmus_15_unknown_optional_attribute() {
         reason,
         32,
     );
+    // What is said of the provider is known, whatever it is.
+    for key in 64..=68 {
+        let provider = attr(key, 1, b"any");
+        let bytes = edited(|s| s.sections[0].payload.extend(provider));
+        assert_eq!(read(&bytes).result, Ok(()));
+    }
 }
 
 #[test]
@@ -63,14 +69,14 @@ fn litmus_17_reserved_in_the_descriptor() {
     };
     let cases = [
         (at(1) + 3, 1, "attribute flags"),
-        (at(1) + 20, 1, "flags of the presented identity"),
-        (at(1) + 23, 1, "reserved bytes of the presented identity"),
+        (at(1) + 20, 1, "unknown flag of presented"),
+        (at(1) + 23, 1, "reserved field of presented"),
         (at(3) + 8 + 18, 3, "attribute padding not zero"),
-        (at(7) + 8 + 3, 7, "reserved bytes of a limit"),
-        (at(7) + 8 + 7, 7, "reserved bytes of a limit"),
+        (at(7) + 8 + 3, 7, "reserved field of limit"),
+        (at(7) + 8 + 7, 7, "reserved field of limit"),
         (at(8) + 8 + 8, 8, "manifest flags"),
-        (at(8) + 8 + 10, 8, "reserved bytes of the manifest"),
-        (at(8) + 8 + 23, 8, "reserved bytes of the manifest"),
+        (at(8) + 8 + 10, 8, "reserved field of manifest-entry"),
+        (at(8) + 8 + 23, 8, "reserved field of manifest-entry"),
     ];
     for (byte, key, reason) in cases {
         let mut bytes = good.clone();

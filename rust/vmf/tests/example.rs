@@ -7,9 +7,10 @@
 
 mod common;
 
-use common::{crc, feed, Log};
-use vmf::profile::igbvf_82576 as igbvf;
-use vmf::{Capabilities, DescriptorFields, Limit, Limits, Presented, Rule, SectionSpec, Writer};
+use common::{crc, feed, presented, Log, CRC};
+use vmf::{
+    Capabilities, DescriptorFields, Features, Limit, Limits, Presented, Rule, SectionSpec, Writer,
+};
 
 /// The worked example of the document.
 const EXAMPLE: &[&str] = &[
@@ -35,6 +36,9 @@ const SECTIONS: &[SectionSpec] = &[SectionSpec {
     flags: vmf::FLAG_CRITICAL,
     instances: 2,
     len_max: 256,
+    introduced: 1,
+    feature: None,
+    omit_if_zero: false,
     name: "rx-queue",
 }];
 
@@ -54,14 +58,14 @@ fn fields() -> DescriptorFields<'static> {
         presented: Presented {
             subvendor: 0x8086,
             subdevice: 0xa03c,
-            ..igbvf::PRESENTED
+            ..presented()
         },
         profile_uuid: uuid(),
         profile_name: "vf.net.igbvf-82576",
         version: 1,
         min_reader: 1,
-        features_required: &[0],
-        features_optional: &[],
+        required: Features::default(),
+        optional: Features::default(),
         limits: &LIMITS,
         sections: SECTIONS,
         stream_max: 65536,
@@ -81,8 +85,9 @@ fn example() -> Vec<u8> {
 fn caps() -> Capabilities {
     Capabilities {
         profile_uuid: uuid(),
-        limits: Limits::new(LIMITS),
+        limits: Limits::new(&LIMITS),
         sections: SECTIONS,
+        presented: fields().presented,
         ..common::caps()
     }
 }
@@ -96,7 +101,7 @@ fn crc32c_check_value() {
 #[test]
 fn writer_makes_the_example() {
     let mut buf = [0xa5; 400];
-    let mut writer = Writer::new(&mut buf, crc).unwrap();
+    let mut writer = Writer::new(&mut buf, CRC).unwrap();
     assert_eq!(writer.len(), 32);
     writer.descriptor(&fields()).unwrap();
     assert_eq!(writer.len(), 248);
@@ -113,31 +118,57 @@ fn writer_makes_the_example() {
 fn writer_makes_the_example_in_two_phases() {
     let mut buf = [0xa5; 400];
     let at = {
-        let mut writer = Writer::new(&mut buf, crc).unwrap();
+        let mut writer = Writer::new(&mut buf, CRC).unwrap();
         writer.descriptor(&fields()).unwrap();
         writer.position()
     };
     assert_eq!((at.len(), at.generations()), (248, 1));
     assert_eq!(buf[..248], example()[..248]);
-    let mut writer = Writer::resume(&mut buf, crc, at).unwrap();
+    let mut writer = Writer::resume(&mut buf, CRC, at).unwrap();
     writer
         .section(0x10001, 1, vmf::FLAG_CRITICAL, 0, &[0; 64])
         .unwrap();
     assert_eq!(writer.end(), Ok(400));
     assert_eq!(buf[..], example()[..]);
-    assert!(Writer::resume(&mut buf[..247], crc, at).is_err());
+    assert!(Writer::resume(&mut buf[..247], CRC, at).is_err());
 }
 
 #[test]
 fn reader_takes_the_example() {
-    let log = Log {
-        blind: true,
-        ..Log::default()
-    };
     let bytes = example();
-    let outcome = feed(caps(), caps().buffer_len(), log, [&bytes[..]]);
+    let outcome = feed(caps(), caps().buffer_len(), Log::blind(), [&bytes[..]]);
     assert_eq!(outcome.result, Ok(()));
     assert_eq!((outcome.completions, outcome.log.ends), (1, 1));
     assert_eq!(outcome.log.events.len(), 3);
     assert_eq!(outcome.log.events[0], "descriptor v1 184");
+}
+
+/// The bytes in the section of the document: lines of an offset, up to 16 bytes, and a comment.
+fn documented() -> Vec<u8> {
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../Documentation/userspace-api/vmf.rst"
+    );
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, section) = text.split_once("\nWorked example\n===").unwrap();
+    let section = section.split("\n\n\n").next().unwrap();
+    let mut bytes = Vec::new();
+    for line in section.lines() {
+        let Some((offset, rest)) = line.trim_start().split_once("  ") else {
+            continue;
+        };
+        if offset.len() != 4 || !line.starts_with(' ') {
+            continue;
+        }
+        assert_eq!(usize::from_str_radix(offset, 16), Ok(bytes.len()), "{line}");
+        // 16 bytes with a gap in the middle are 48 columns; then there is the comment.
+        let columns = rest.get(..48).unwrap_or(rest).split_whitespace();
+        bytes.extend(columns.map(|byte| u8::from_str_radix(byte, 16).unwrap()));
+    }
+    bytes
+}
+
+#[test]
+fn document_shows_the_example() {
+    assert_eq!(documented(), example());
 }

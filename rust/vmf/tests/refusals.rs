@@ -10,7 +10,8 @@ mod common;
 
 use common::{
     attributes, edited, entry, expect, expect_descriptor, file_header, payload, payload_also,
-    payload_with, raw, read, refused, refused_with, Raw, Stream, PAYLOAD, STATE,
+    payload_with, raw, read, refused, refused_with, Raw, Stream, END, END_LEN, LAST, PAYLOAD,
+    QUEUE, STATE, TOTAL_LEN,
 };
 use vmf::{Code, FLAG_CRITICAL};
 
@@ -90,13 +91,13 @@ fn litmus_11_order() {
         |s| s.sections.swap(1, 3),
         IlSeq,
         "sections not ascending",
-        STATE + 72,
+        STATE + QUEUE,
     );
     expect(
         |s| s.sections.swap(1, 2),
         IlSeq,
         "sections not ascending",
-        STATE + 72,
+        STATE + QUEUE,
     );
     expect(
         |s| s.sections.swap(0, 1),
@@ -110,19 +111,19 @@ fn litmus_11_order() {
         "first section not DESCRIPTOR",
         32,
     );
-    let end_only = |s: &mut Stream| drop(s.sections.drain(..8));
+    let end_only = |s: &mut Stream| drop(s.sections.drain(..LAST));
     expect(end_only, IlSeq, "first section not DESCRIPTOR", 32);
     expect(
         |s| s.sections[2].seq = Some(3),
         IlSeq,
         "section seq",
-        STATE + 72,
+        STATE + QUEUE,
     );
     expect(
         |s| s.sections[2].seq = Some(1),
         IlSeq,
         "section seq",
-        STATE + 72,
+        STATE + QUEUE,
     );
     expect(|s| s.sections[0].seq = Some(1), IlSeq, "section seq", 32);
     expect(
@@ -132,23 +133,23 @@ fn litmus_11_order() {
         32,
     );
     expect(
-        |s| s.sections[8].instance = 1,
+        |s| s.sections[LAST].instance = 1,
         IlSeq,
         "instance of END",
-        880,
+        END,
     );
     let late = |s: &mut Stream| {
         let mut again = s.sections[0].clone();
         again.instance = 1;
         s.sections.insert(2, again);
     };
-    expect(late, IlSeq, "DESCRIPTOR after state", STATE + 72);
+    expect(late, IlSeq, "DESCRIPTOR after state", STATE + QUEUE);
     // END early: every section missing in turn, and all.
-    for at in 1..8 {
+    for at in 1..LAST {
         let error = refused(&edited(|s| drop(s.sections.remove(at))));
         assert_eq!((error.code, error.reason), (IlSeq, "section missing"));
     }
-    let none = |s: &mut Stream| drop(s.sections.drain(1..8));
+    let none = |s: &mut Stream| drop(s.sections.drain(1..LAST));
     expect(none, IlSeq, "section missing", STATE);
 }
 
@@ -156,20 +157,20 @@ fn litmus_11_order() {
 fn litmus_11_end_counters() {
     use Code::{BadMsg, IlSeq};
     let with = |end: fn(&mut Vec<u8>)| move |s: &mut Stream| s.end = end;
-    expect(with(|end| end[0] -= 1), IlSeq, "section count in END", 880);
+    expect(with(|end| end[0] -= 1), IlSeq, "section count in END", END);
     expect(
         with(|end| end[4] = 1),
         IlSeq,
         "descriptor generation in END",
-        880,
+        END,
     );
-    expect(with(|end| end[8] ^= 8), IlSeq, "length in END", 880);
-    expect(with(|end| end[16] ^= 1), BadMsg, "stream CRC in END", 880);
+    expect(with(|end| end[8] ^= 8), IlSeq, "length in END", END);
+    expect(with(|end| end[16] ^= 1), BadMsg, "stream CRC in END", END);
     expect(
         with(|end| end[23] = 1),
         BadMsg,
-        "reserved field of END",
-        880,
+        "reserved field of end",
+        END,
     );
 }
 
@@ -185,7 +186,7 @@ fn litmus_12_lengths() {
         u64::MAX,
     ];
     for length in lengths.into_iter().chain([u64::MAX - 7]) {
-        for (at, offset) in [(0, 32), (1, STATE), (8, 880)] {
+        for (at, offset) in [(0, 32), (1, STATE), (LAST, END)] {
             let edit = |s: &mut Stream| s.sections[at].length = Some(length);
             expect(edit, MsgSize, "section length", offset);
         }
@@ -200,10 +201,10 @@ fn litmus_12_lengths() {
     }
     for length in [23, 25, 32] {
         expect(
-            |s| s.sections[8].length = Some(length),
+            |s| s.sections[LAST].length = Some(length),
             MsgSize,
             "section length",
-            880,
+            END,
         );
     }
     // One byte more than the profile allows is seen at the header, one less by the decoder.
@@ -229,12 +230,12 @@ fn litmus_12_lengths() {
     expect(narrow, MsgSize, "section length", STATE);
     // The length of the stream, by its own bound.
     let own = |s: &mut Stream| {
-        s.sections[0].payload = payload_with(9, &935u64.to_le_bytes());
+        s.sections[0].payload = payload_with(9, &(TOTAL_LEN as u64 - 1).to_le_bytes());
     };
-    expect(own, FBig, "stream length", 880);
-    let exact = payload_with(9, &936u64.to_le_bytes());
+    expect(own, FBig, "stream length", END);
+    let exact = payload_with(9, &(TOTAL_LEN as u64).to_le_bytes());
     let bytes = edited(|s| s.sections[0].payload = exact);
-    assert_eq!(bytes.len(), 936);
+    assert_eq!(bytes.len(), TOTAL_LEN);
     assert_eq!(read(&bytes).result, Ok(()));
 }
 
@@ -249,11 +250,11 @@ fn litmus_12_a_million_sections() {
         let many = many.clone();
         move |s: &mut Stream| {
             s.sections[0].payload = many;
-            s.sections.splice(8..8, (0..count).map(tiny));
+            s.sections.splice(LAST..LAST, (0..count).map(tiny));
         }
     };
     assert_eq!(read(&edited(edit(64 - 9))).result, Ok(()));
-    let end = 880 + 24 + 55 * 40;
+    let end = END + 24 + 55 * 40;
     let reason = "too many sections";
     expect(edit(64 - 8), Code::FBig, reason, end + 40);
     expect(edit(10_000), Code::FBig, reason, end + 40);
@@ -262,15 +263,20 @@ fn litmus_12_a_million_sections() {
 #[test]
 fn litmus_13_duplicates() {
     use Code::{BadMsg, IlSeq};
-    for at in 1..8 {
+    for at in 1..LAST {
         let error = refused(&edited(|s| s.sections.insert(at, s.sections[at].clone())));
         assert_eq!((error.code, error.reason), (IlSeq, "duplicate section"));
     }
     let again = |s: &mut Stream| s.sections.insert(1, s.sections[0].clone());
     expect(again, IlSeq, "descriptor generation", STATE);
-    let two_ends = |s: &mut Stream| s.sections.push(s.sections[8].clone());
-    expect(two_ends, IlSeq, "bytes after END", 936);
-    expect(|s| s.tail = vec![0], IlSeq, "bytes after END", 936);
+    let two_ends = |s: &mut Stream| s.sections.push(s.sections[LAST].clone());
+    expect(two_ends, IlSeq, "bytes after END", END + END_LEN);
+    expect(
+        |s| s.tail = vec![0],
+        IlSeq,
+        "bytes after END",
+        END + END_LEN,
+    );
     for key in 1..=9u16 {
         let mut list = attributes();
         if let Some(at) = list.iter().position(|attr| attr.0 == key) {
@@ -292,8 +298,8 @@ fn litmus_16_unknown_sections() {
             flags,
             ..raw(0x20000, 0, &[1])
         };
-        let insert = |s: &mut Stream| s.sections.insert(8, section);
-        expect(insert, Code::IlSeq, "section not in the manifest", 880);
+        let insert = |s: &mut Stream| s.sections.insert(LAST, section);
+        expect(insert, Code::IlSeq, "section not in the manifest", END);
     }
     // What a section says of itself has to agree with the manifest.
     let optional = payload_also(&[entry(0x20000, [2, 1], 0, 1, 8)]);
@@ -306,12 +312,12 @@ fn litmus_16_unknown_sections() {
                 flags,
                 ..raw(0x20000, instance, &[1])
             };
-            s.sections.insert(8, section);
+            s.sections.insert(LAST, section);
         }
     };
     assert_eq!(read(&edited(with(2, 0, 0))).result, Ok(()));
     use Code::IlSeq;
-    let at = 880 + 24;
+    let at = END + 24;
     expect(with(1, 0, 0), IlSeq, "schema not as in the manifest", at);
     expect(
         with(2, FLAG_CRITICAL, 0),
@@ -327,20 +333,20 @@ fn litmus_16_unknown_sections() {
 fn litmus_17_reserved() {
     use Code::{BadMsg, OpNotSupp};
     for bit in 3..16 {
-        for (at, offset) in [(0, 32), (1, STATE), (8, 880)] {
+        for (at, offset) in [(0, 32), (1, STATE), (LAST, END)] {
             let edit = |s: &mut Stream| s.sections[at].flags |= 1 << bit;
             expect(edit, BadMsg, "section flags", offset);
         }
     }
     for flags in [0, 2, 3, 4, 5] {
-        for (at, offset) in [(0, 32), (8, 880)] {
+        for (at, offset) in [(0, 32), (LAST, END)] {
             let edit = |s: &mut Stream| s.sections[at].flags = flags;
             expect(edit, BadMsg, "flags of a container section", offset);
         }
     }
     expect(|s| s.sections[1].kind = 0, BadMsg, "section type 0", STATE);
     expect(|s| s.sections[0].schema = 0, BadMsg, "schema 0", 32);
-    for (at, offset) in [(0, 32), (8, 880)] {
+    for (at, offset) in [(0, 32), (LAST, END)] {
         let reason = "schema of a container section too new";
         expect(|s| s.sections[at].schema = 2, OpNotSupp, reason, offset);
     }
@@ -352,9 +358,9 @@ fn litmus_17_reserved() {
             padding: 0x80,
             ..raw(0x20000, 0, &[1; 7])
         };
-        s.sections.insert(8, section);
+        s.sections.insert(LAST, section);
     };
-    expect(padded, BadMsg, "section padding not zero", 880 + 24);
+    expect(padded, BadMsg, "section padding not zero", END + 24);
 }
 
 #[test]
@@ -362,7 +368,8 @@ fn value_out_of_range() {
     let edit = |s: &mut Stream| s.sections[2].payload[12 + 4] = 255; // rdh = 255 of 256: fits
     assert_eq!(read(&edited(edit)).result, Ok(()));
     let edit = |s: &mut Stream| s.sections[2].payload[17] = 1; // rdh = 0x112
-    expect(edit, Code::Range, "rdh", STATE + 72);
+    expect(edit, Code::Range, "rdh: beyond the ring", STATE + QUEUE);
     let edit = |s: &mut Stream| s.sections[2].payload[32] = 1;
-    expect(edit, Code::Range, "psrtype of queue 1", STATE + 72);
+    let reason = "psrtype: not 0 in another instance than 0";
+    expect(edit, Code::Range, reason, STATE + QUEUE);
 }

@@ -8,8 +8,8 @@
 
 mod common;
 
-use common::{edited, entry, feed, payload_also, raw, read, refused, refused_as, Log, Raw};
-use vmf::profile::igbvf_82576 as igbvf;
+use common::{edited, entry, feed, payload_also, raw, read, refused, refused_as, Log, Raw, LAST};
+use vmf::profile::igbvf_82576::PROFILE;
 use vmf::{Capabilities, Code, SectionSpec, FLAG_CONT, FLAG_CRITICAL};
 
 #[test]
@@ -23,7 +23,7 @@ fn fragments() {
         let manifest = manifest.clone();
         edited(move |s| {
             s.sections[0].payload = manifest;
-            s.sections.splice(8..8, parts);
+            s.sections.splice(LAST..LAST, parts);
         })
     };
     let good = vec![part(0, FLAG_CONT, 32), part(0, 0, 32), part(1, 0, 64)];
@@ -63,7 +63,7 @@ fn fragments() {
 
 /// A destination that knows `rx-queue` in another schema, next to what else there is.
 fn caps_with(schema: u16, flags: u16, len_max: u32) -> Capabilities {
-    let mut sections = igbvf::SECTIONS.to_vec();
+    let mut sections = PROFILE.sections.to_vec();
     sections.push(SectionSpec {
         kind: 0x20000,
         schema,
@@ -71,6 +71,9 @@ fn caps_with(schema: u16, flags: u16, len_max: u32) -> Capabilities {
         flags,
         instances: 1,
         len_max,
+        introduced: 1,
+        feature: None,
+        omit_if_zero: false,
         name: "test",
     });
     Capabilities {
@@ -89,15 +92,11 @@ fn schemas_old_and_new() {
                 flags,
                 ..raw(0x20000, 0, &(0..len as u8).collect::<Vec<u8>>())
             };
-            s.sections.insert(8, section);
+            s.sections.insert(LAST, section);
         })
     };
     let seen = |caps: Capabilities, bytes: &[u8]| {
-        let log = Log {
-            blind: true,
-            ..Log::default()
-        };
-        let outcome = feed(caps, caps.buffer_len(), log, bytes.chunks(3));
+        let outcome = feed(caps, caps.buffer_len(), Log::blind(), bytes.chunks(3));
         assert_eq!(outcome.result, Ok(()));
         let test = |event: &&String| event.contains("kind: 131072");
         let event = outcome.log.events.iter().find(test).cloned();

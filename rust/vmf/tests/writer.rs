@@ -8,21 +8,20 @@
 
 mod common;
 
-use common::{caps, crc, raw, state, stream, written};
-use vmf::profile::igbvf_82576 as igbvf;
-use vmf::{Code, Writer};
+use common::{caps, raw, state, stream, written, CRC, DESCRIPTOR_LEN, TOTAL_LEN};
+use vmf::{Code, Features, Writer};
 
 #[test]
 fn sizes_are_exact() {
-    assert_eq!(caps().fields().payload_len(), igbvf::DESCRIPTOR_LEN);
+    assert_eq!(caps().fields().payload_len(), DESCRIPTOR_LEN);
     let provider: &[(u16, &[u8])] = &[(65, b"igbvf_vfio_pci"), (66, b"1")];
     let caps = caps();
     let mut fields = caps.fields();
     fields.provider = provider;
-    fields.features_optional = &[1];
+    fields.optional = Features([1, 0]);
     let mut buf = [0; 4096];
     assert_eq!(fields.encode(&mut buf), Ok(fields.payload_len()));
-    assert_eq!(fields.payload_len(), igbvf::DESCRIPTOR_LEN + 24 + 16 + 16);
+    assert_eq!(fields.payload_len(), DESCRIPTOR_LEN + 24 + 16 + 16);
     for len in 0..fields.payload_len() {
         assert_eq!(
             fields.encode(&mut buf[..len]).unwrap_err().code,
@@ -38,11 +37,11 @@ fn writer_agrees_with_the_assembler() {
 
 #[test]
 fn writer_refuses_every_short_buffer() {
-    for len in 0..igbvf::TOTAL_LEN {
+    for len in 0..TOTAL_LEN {
         let mut buf = vec![0; len];
-        let result = Writer::new(&mut buf, crc).and_then(|mut writer| {
+        let result = Writer::new(&mut buf, CRC).and_then(|mut writer| {
             writer.descriptor(&caps().fields())?;
-            state().write(&mut writer)?;
+            state().write(1, &mut writer)?;
             writer.end()
         });
         assert_eq!(result.unwrap_err().code, Code::FBig, "{len}");
@@ -52,7 +51,7 @@ fn writer_refuses_every_short_buffer() {
 #[test]
 fn writer_keeps_the_order() {
     let mut buf = [0; 2048];
-    let mut writer = Writer::new(&mut buf, crc).unwrap();
+    let mut writer = Writer::new(&mut buf, CRC).unwrap();
     assert_eq!(
         writer.section(0x10001, 1, 1, 0, &[1]).unwrap_err().code,
         Code::IlSeq
@@ -94,7 +93,7 @@ fn writer_keeps_the_order() {
     );
     let at = writer.position();
     assert_eq!(writer.end().unwrap_err().code, Code::IlSeq);
-    let mut writer = Writer::resume(&mut buf, crc, at).unwrap();
+    let mut writer = Writer::resume(&mut buf, CRC, at).unwrap();
     writer.section(0x10003, 1, 1, 0, &[1]).unwrap();
     writer.end().unwrap();
 }
@@ -103,13 +102,13 @@ fn writer_keeps_the_order() {
 fn writer_pads_with_zeros() {
     for len in 1..=17 {
         let mut buf = [0xa5; 1024];
-        let mut writer = Writer::new(&mut buf, crc).unwrap();
+        let mut writer = Writer::new(&mut buf, CRC).unwrap();
         writer.descriptor(&caps().fields()).unwrap();
         writer.section(0x20000, 1, 0, 0, &vec![7; len]).unwrap();
         let total = writer.end().unwrap();
-        assert_eq!(total, vmf::stream_len(igbvf::DESCRIPTOR_LEN, &[len]));
+        assert_eq!(total, vmf::stream_len(DESCRIPTOR_LEN, &[len]));
         let mut want = stream();
-        want.sections.drain(1..8);
+        want.sections.drain(1..common::LAST);
         let mut section = raw(0x20000, 0, &vec![7; len]);
         section.flags = 0;
         want.sections.insert(1, section);

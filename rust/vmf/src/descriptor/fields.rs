@@ -2,18 +2,21 @@
 
 //! The content of a descriptor on its way out.
 
-use super::{
-    name_ok, Presented, ATTR_HEADER_LEN, ATTR_MUST, KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED,
-    KEY_LIMITS, KEY_MANIFEST, KEY_PRESENTED, KEY_PROFILE_NAME, KEY_PROFILE_UUID,
-    KEY_PROFILE_VERSION, KEY_PROVIDER_IDS, KEY_STREAM_MAX, LIMIT_LEN, MANIFEST_ENTRY_LEN,
-    PRESENTED_IS_VF, PRESENTED_LEN,
-};
+use super::{name_ok, Descriptor, LimitEntry, ManifestEntry, Presented};
 use crate::{
     bytes::Put,
-    capabilities::{Limit, SectionSpec},
     error::{Code, Refusal},
+    profile::spec::{Features, Limit, SectionSpec},
+    registry::{
+        AttributeHeader, Version, ATTR_MUST, KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED,
+        KEY_LIMITS, KEY_MANIFEST, KEY_PRESENTED, KEY_PROFILE_NAME, KEY_PROFILE_UUID,
+        KEY_PROFILE_VERSION, KEY_PROVIDER_IDS, KEY_STREAM_MAX,
+    },
     wire,
 };
+
+/// Takes an attribute: key, flags, length of the value, and what writes that.
+type Sink<'a> = &'a mut dyn FnMut(u16, u16, usize, &dyn Fn(&mut Put<'_>));
 
 /// What a descriptor says, for [`Writer::descriptor`](crate::Writer::descriptor).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,13 +31,13 @@ pub struct DescriptorFields<'a> {
     pub version: u32,
     /// The oldest profile version whose reader can take the stream.
     pub min_reader: u32,
-    /// Required features; the attribute is written even if there is none.
-    pub features_required: &'a [u64],
-    /// Optional features in use; no attribute is written if the slice is empty.
-    pub features_optional: &'a [u64],
-    /// The limits, by ascending id; no attribute is written if the slice is empty.
+    /// Features in use that the destination has to have; written even if there is none.
+    pub required: Features,
+    /// Features in use that the destination may lack; not written if there is none.
+    pub optional: Features,
+    /// The limits, by ascending id; not written if the slice is empty.
     pub limits: &'a [Limit],
-    /// The sections that may follow, by ascending type.
+    /// Sections by ascending type; those that `version` has and whose feature is in use may follow.
     pub sections: &'a [SectionSpec],
     /// The largest length of the stream in bytes.
     pub stream_max: u64,
@@ -42,45 +45,25 @@ pub struct DescriptorFields<'a> {
     pub provider: &'a [(u16, &'a [u8])],
 }
 
-/// The length of an attribute in the payload.
-const fn attr_len(value_len: usize) -> usize {
-    wire::padded(value_len).saturating_add(ATTR_HEADER_LEN)
-}
-
-/// The length of the payload with the given sizes and no provider attributes.
-const fn payload_len(name: usize, required: usize, optional: usize, rest: [usize; 2]) -> usize {
-    let [limits, sections] = rest;
-    let mut len = attr_len(PRESENTED_LEN)
-        .saturating_add(attr_len(16))
-        .saturating_add(attr_len(name))
-        .saturating_add(attr_len(8))
-        .saturating_add(attr_len(required.saturating_mul(8)))
-        .saturating_add(attr_len(sections.saturating_mul(MANIFEST_ENTRY_LEN)))
-        .saturating_add(attr_len(8));
-    if optional != 0 {
-        len = len.saturating_add(attr_len(optional.saturating_mul(8)));
-    }
-    if limits != 0 {
-        len = len.saturating_add(attr_len(limits.saturating_mul(LIMIT_LEN)));
-    }
-    len
-}
-
 impl DescriptorFields<'_> {
     /// Returns the exact length of the payload in bytes; a multiple of 8.
-    pub const fn payload_len(&self) -> usize {
-        let mut len = payload_len(
-            self.profile_name.len(),
-            self.features_required.len(),
-            self.features_optional.len(),
-            [self.limits.len(), self.sections.len()],
-        );
-        let mut provider = self.provider;
-        while let Some(((_, value), rest)) = provider.split_first() {
-            len = len.saturating_add(attr_len(value.len()));
-            provider = rest;
-        }
-        len
+    pub fn payload_len(&self) -> usize {
+        let mut total = 0usize;
+        self.each(&mut |_, _, len, _| {
+            let value = wire::padded(len);
+            total = total
+                .saturating_add(AttributeHeader::LEN)
+                .saturating_add(value);
+        });
+        total
+    }
+
+    /// Returns the sections that may follow.
+    pub fn manifest(&self) -> impl Iterator<Item = &SectionSpec> {
+        let in_use = |feature| self.required.has(feature) || self.optional.has(feature);
+        self.sections
+            .iter()
+            .filter(move |spec| spec.introduced <= self.version && spec.feature.is_none_or(in_use))
     }
 
     /// Encodes the payload to the start of `out` and returns its length in bytes.
@@ -88,8 +71,7 @@ impl DescriptorFields<'_> {
     /// # Errors
     ///
     /// [`Code::MsgSize`] if the payload is over [`DESCRIPTOR_MAX`](crate::DESCRIPTOR_MAX) or does
-    /// not fit `out`; [`Code::BadMsg`] if [`Descriptor::parse`](crate::Descriptor::parse) would
-    /// refuse the result.
+    /// not fit `out`; [`Code::BadMsg`] if [`Descriptor::parse`] would refuse the result.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, Refusal> {
         let len = self.payload_len();
         let max = out.len().min(wire::DESCRIPTOR_MAX);
@@ -103,94 +85,91 @@ impl DescriptorFields<'_> {
         if !name_ok(self.profile_name.as_bytes()) {
             return Err(Refusal::new(Code::BadMsg, "profile name", 0, 0));
         }
-        let mut put = Put::new(out);
-        self.put(&mut put);
-        if put.left() != Some(0) {
-            return Err(Refusal::new(Code::MsgSize, "descriptor length", 0, 0));
-        }
         if let Some((key, _)) = self.provider.first().filter(|p| p.0 < KEY_PROVIDER_IDS) {
             let (got, want) = (u64::from(*key), u64::from(KEY_PROVIDER_IDS));
             return Err(Refusal::new(Code::BadMsg, "provider key", got, want));
         }
+        let mut put = Put::new(out);
+        self.each(&mut |key, flags, len, value| {
+            let header = AttributeHeader {
+                key,
+                flags,
+                // A length that is cut here is over `DESCRIPTOR_MAX` and was refused.
+                len: wire::len_u32(len),
+            };
+            put.bytes(&header.encode());
+            value(&mut put);
+            put.zeros(wire::padded(len).saturating_sub(len));
+        });
+        if put.left() != Some(0) {
+            return Err(Refusal::new(Code::MsgSize, "descriptor length", 0, 0));
+        }
         // What leaves here must be what a reader takes.
-        match super::Descriptor::parse(out) {
+        match Descriptor::parse(out) {
             Ok(_) => Ok(len),
             Err(malformed) => Err(malformed.refusal),
         }
     }
 
-    fn put(&self, put: &mut Put<'_>) {
-        let id = &self.presented;
-        attr(put, KEY_PRESENTED, ATTR_MUST, PRESENTED_LEN)
-            .u16(id.vendor)
-            .u16(id.device)
-            .u16(id.subvendor)
-            .u16(id.subdevice)
-            .u8(id.revision)
-            .bytes(&id.class)
-            .u8(if id.is_vf { PRESENTED_IS_VF } else { 0 })
-            .zeros(3);
-        attr(put, KEY_PROFILE_UUID, ATTR_MUST, 16).bytes(&self.profile_uuid);
-        let name = self.profile_name.as_bytes();
-        attr(put, KEY_PROFILE_NAME, ATTR_MUST, name.len()).bytes(name);
-        pad(put, name.len());
-        attr(put, KEY_PROFILE_VERSION, ATTR_MUST, 8)
-            .u32(self.version)
-            .u32(self.min_reader);
-        words(
-            put,
-            KEY_FEATURES_REQUIRED,
-            ATTR_MUST,
-            self.features_required,
-        );
-        if !self.features_optional.is_empty() {
-            words(put, KEY_FEATURES_OPTIONAL, 0, self.features_optional);
+    /// Goes over the attributes.
+    fn each(&self, to: Sink<'_>) {
+        let mut bytes = |key, value: &[u8]| {
+            to(key, ATTR_MUST, value.len(), &|put| {
+                put.bytes(value);
+            });
+        };
+        bytes(KEY_PRESENTED, &self.presented.encode());
+        bytes(KEY_PROFILE_UUID, &self.profile_uuid);
+        bytes(KEY_PROFILE_NAME, self.profile_name.as_bytes());
+        let version = Version {
+            version: self.version,
+            min_reader: self.min_reader,
+        };
+        bytes(KEY_PROFILE_VERSION, &version.encode());
+
+        let mut features = |key, flags, words: &[u64]| {
+            to(key, flags, words.len().saturating_mul(8), &|put| {
+                put.u64s(words);
+            });
+        };
+        features(KEY_FEATURES_REQUIRED, ATTR_MUST, self.required.words());
+        if self.optional != Features::default() {
+            features(KEY_FEATURES_OPTIONAL, 0, self.optional.words());
         }
         if !self.limits.is_empty() {
-            let len = self.limits.len().saturating_mul(LIMIT_LEN);
-            attr(put, KEY_LIMITS, ATTR_MUST, len);
-            for limit in self.limits {
-                put.u16(limit.id)
-                    .u8(limit.rule.to_byte())
-                    .zeros(5)
-                    .u64(limit.value);
+            let len = self.limits.len().saturating_mul(LimitEntry::LEN);
+            to(KEY_LIMITS, ATTR_MUST, len, &|put| {
+                for limit in self.limits {
+                    let entry = LimitEntry {
+                        id: limit.id,
+                        rule: limit.rule.to_byte(),
+                        value: limit.value,
+                    };
+                    put.bytes(&entry.encode());
+                }
+            });
+        }
+        let len = self.manifest().count().saturating_mul(ManifestEntry::LEN);
+        to(KEY_MANIFEST, ATTR_MUST, len, &|put| {
+            for spec in self.manifest() {
+                let entry = ManifestEntry {
+                    kind: spec.kind,
+                    schema: spec.schema,
+                    min_reader: spec.min_reader,
+                    flags: spec.flags,
+                    count_max: spec.instances,
+                    len_max: spec.len_max,
+                };
+                put.bytes(&entry.encode());
             }
-        }
-        let len = self.sections.len().saturating_mul(MANIFEST_ENTRY_LEN);
-        attr(put, KEY_MANIFEST, ATTR_MUST, len);
-        for section in self.sections {
-            put.u32(section.kind)
-                .u16(section.schema)
-                .u16(section.min_reader)
-                .u16(section.flags)
-                .u16(0)
-                .u32(section.instances)
-                .u32(section.len_max)
-                .u32(0);
-        }
-        attr(put, KEY_STREAM_MAX, ATTR_MUST, 8).u64(self.stream_max);
+        });
+        to(KEY_STREAM_MAX, ATTR_MUST, 8, &|put| {
+            put.u64(self.stream_max);
+        });
         for (key, value) in self.provider {
-            attr(put, *key, 0, value.len()).bytes(value);
-            pad(put, value.len());
+            to(*key, 0, value.len(), &|put| {
+                put.bytes(value);
+            });
         }
     }
-}
-
-/// Writes the header of an attribute whose value has `len` bytes.
-fn attr<'p, 'a>(put: &'p mut Put<'a>, key: u16, flags: u16, len: usize) -> &'p mut Put<'a> {
-    // A length that is cut here is over `DESCRIPTOR_MAX` and was refused.
-    put.u16(key)
-        .u16(flags)
-        .u32(u32::try_from(len).unwrap_or(u32::MAX))
-}
-
-fn words(put: &mut Put<'_>, key: u16, flags: u16, words: &[u64]) {
-    attr(put, key, flags, words.len().saturating_mul(8));
-    for &word in words {
-        put.u64(word);
-    }
-}
-
-fn pad(put: &mut Put<'_>, len: usize) {
-    put.zeros(wire::padded(len).saturating_sub(len));
 }

@@ -7,7 +7,7 @@ use crate::{
     capabilities::Capabilities,
     crc::Crc32c,
     error::{Code, Error, Refusal, SectionId},
-    wire,
+    registry, wire,
 };
 
 /// Expects a DESCRIPTOR and nothing else.
@@ -46,7 +46,7 @@ pub fn preflight(
         (1, super::State::SectionHeader) if reader.fill == 0 => Ok(()),
         (sections, _) => {
             let id = SectionId {
-                kind: wire::KIND_DESCRIPTOR,
+                kind: registry::KIND_DESCRIPTOR,
                 instance: 0,
                 seq: 0,
             };

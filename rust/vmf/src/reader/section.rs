@@ -5,11 +5,14 @@
 use super::{Reader, Section, State, Visitor};
 use crate::{
     bytes::{all_zero, copy},
-    capabilities::{Handling, SectionSpec},
+    capabilities::Handling,
     check::check,
+    crc::BLOCK,
     descriptor::{manifest, Descriptor, ManifestEntry},
     error::{Code, Error, Refusal},
-    wire::{self, End, SectionHeader},
+    profile::spec::SectionSpec,
+    registry::{self, End, SectionHeader},
+    wire,
 };
 
 /// A section whose payload is arriving.
@@ -33,6 +36,8 @@ pub(super) struct Payload {
     visit: bool,
     /// The CRC so far.
     crc: u32,
+    /// Whether the CRC of the stream goes on from `crc` at the end, and not byte by byte.
+    combine: bool,
     /// Whether a padding byte was not zero.
     dirty_padding: bool,
 }
@@ -50,14 +55,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         }
 
         let (min, max) = match header.kind {
-            wire::KIND_DESCRIPTOR => {
-                let used = self
-                    .file_header_len
-                    .saturating_add(wire::SECTION_HEADER_LEN);
+            registry::KIND_DESCRIPTOR => {
+                let used = self.file_header_len.saturating_add(SectionHeader::LEN);
                 (1, wire::PREAMBLE_MAX.saturating_sub(used) as u64)
             }
-            wire::KIND_END => (wire::END_LEN as u64, wire::END_LEN as u64),
-            _ => (1, wire::PAYLOAD_MAX.into()),
+            registry::KIND_END => (End::LEN as u64, End::LEN as u64),
+            _ => (1, registry::PAYLOAD_MAX.into()),
         };
         let length = header.length;
         if !(min..=max).contains(&length) {
@@ -67,8 +70,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         let len = usize::try_from(length).unwrap_or(usize::MAX);
 
         let (keep_at, keep, visit) = match header.kind {
-            wire::KIND_DESCRIPTOR => (0, len, false),
-            wire::KIND_END => (self.descriptor_len, 0, false),
+            registry::KIND_DESCRIPTOR => (0, len, false),
+            registry::KIND_END => (self.descriptor_len, 0, false),
             _ => {
                 let keep = self.admit_state(&header)?;
                 (self.descriptor_len, keep.unwrap_or(0), keep.is_some())
@@ -103,6 +106,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
             keep,
             visit,
             crc: 0,
+            combine: header.kind != registry::KIND_END && self.crc.combine(0, 0, len).is_some(),
             dirty_padding: false,
         })
     }
@@ -165,19 +169,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
     pub(super) fn payload(&mut self, mut payload: Payload, rest: &mut &[u8]) -> Payload {
         let head = self.take(rest, payload.payload_left);
         payload.payload_left = payload.payload_left.saturating_sub(head.len());
-        self.count(&mut payload, head);
-        if payload.header.kind == wire::KIND_END {
-            if let Some(to) = self.scratch.get_mut(self.fill..) {
-                copy(to, head);
-            }
-            self.fill = self.fill.saturating_add(head.len());
-        } else {
-            let kept = head.get(..payload.keep_left).unwrap_or(head);
-            if let Some(to) = self.buf.as_mut().get_mut(payload.keep_at..) {
-                copy(to, kept);
-            }
-            payload.keep_at = payload.keep_at.saturating_add(kept.len());
-            payload.keep_left = payload.keep_left.saturating_sub(kept.len());
+        // In blocks, so that the copy finds in the cache what the CRC has just gone over.
+        for block in head.chunks(BLOCK) {
+            self.count(&mut payload, block);
+            self.keep(&mut payload, block);
         }
         if payload.payload_left == 0 {
             let padding = self.take(rest, payload.padding_left);
@@ -189,11 +184,34 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         payload
     }
 
-    fn count(&mut self, payload: &mut Payload, bytes: &[u8]) {
-        payload.crc = (self.crc)(payload.crc, bytes);
-        if payload.header.kind != wire::KIND_END {
-            self.stream_crc = (self.crc)(self.stream_crc, bytes);
+    fn keep(&mut self, payload: &mut Payload, bytes: &[u8]) {
+        if payload.header.kind == registry::KIND_END {
+            if let Some(to) = self.scratch.get_mut(self.fill..) {
+                copy(to, bytes);
+            }
+            self.fill = self.fill.saturating_add(bytes.len());
+            return;
         }
+        let kept = bytes.get(..payload.keep_left).unwrap_or(bytes);
+        if let Some(to) = self.buf.as_mut().get_mut(payload.keep_at..) {
+            copy(to, kept);
+        }
+        payload.keep_at = payload.keep_at.saturating_add(kept.len());
+        payload.keep_left = payload.keep_left.saturating_sub(kept.len());
+    }
+
+    fn count(&mut self, payload: &mut Payload, bytes: &[u8]) {
+        payload.crc = self.crc.append(payload.crc, bytes);
+        if payload.header.kind != registry::KIND_END && !payload.combine {
+            self.stream_crc = self.crc.append(self.stream_crc, bytes);
+        }
+    }
+
+    /// Returns the CRC of the stream up to the end of a section.
+    fn combined(&self, payload: &Payload) -> Option<u32> {
+        let len = usize::try_from(payload.header.length).ok()?;
+        self.crc
+            .combine(self.stream_crc, payload.crc, wire::padded(len))
     }
 
     /// Judges a complete section, and hands it on.
@@ -205,6 +223,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
         let refuse = |refusal| payload_error(payload, refusal);
         let header = &payload.header;
         self.state = State::SectionHeader;
+        if let (true, Some(crc)) = (payload.combine, self.combined(payload)) {
+            self.stream_crc = crc;
+        }
         if payload.crc != header.payload_crc {
             let (got, want) = (header.payload_crc.into(), payload.crc.into());
             return Err(refuse(Refusal::new(Code::BadMsg, "payload CRC", got, want)));
@@ -218,8 +239,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
             )));
         }
         match header.kind {
-            wire::KIND_DESCRIPTOR => self.descriptor_end(payload, visitor),
-            wire::KIND_END => self
+            registry::KIND_DESCRIPTOR => self.descriptor_end(payload, visitor),
+            registry::KIND_END => self
                 .end_end()
                 .and_then(|()| visitor.verify())
                 .map_err(refuse),
@@ -235,7 +256,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
     ) -> Result<(), Error> {
         let bytes = self.buf.as_ref().get(..payload.keep).unwrap_or(&[]);
         let descriptor = Descriptor::parse(bytes).map_err(|malformed| {
-            let at = wire::SECTION_HEADER_LEN.saturating_add(malformed.at) as u64;
+            let at = SectionHeader::LEN.saturating_add(malformed.at) as u64;
             let offset = payload.start.saturating_add(at);
             Error::new(malformed.refusal, offset, Some(payload.header.id()))
         })?;
@@ -250,7 +271,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
 
     fn end_end(&mut self) -> Result<(), Refusal> {
         self.fill = 0;
-        let bytes = self.scratch.first_chunk().unwrap_or(&[0; wire::END_LEN]);
+        let bytes = self.scratch.first_chunk().unwrap_or(&[0; End::LEN]);
         End::decode(bytes)?.accept(&End {
             sections: self.sequence.sections(),
             generation: self.sequence.generation(),
@@ -271,7 +292,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Reader<B> {
             flags: header.flags,
             instance: header.instance,
             seq: header.seq,
-            more: header.flags & wire::FLAG_CONT != 0,
+            more: header.flags & registry::FLAG_CONT != 0,
             payload: bytes.unwrap_or(&[]),
         })
     }

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! State to registers.
+
+use super::{
+    control::{
+        Control,
+        Message, //
+    },
+    mailbox,
+    regs::{
+        low_high,
+        Bar,
+        BAR,
+        EIAC,
+        EIAM,
+        EITR,
+        IVAR,
+        IVAR_MISC,
+        MBMEM,
+        PSRTYPE,
+        RDBAH,
+        RDBAL,
+        RDH,
+        RDLEN,
+        RDT,
+        RXCTL,
+        SRRCTL,
+        STATISTICS,
+        TDBAH,
+        TDBAL,
+        TDH,
+        TDLEN,
+        TDT,
+        TDWBAH,
+        TDWBAL,
+        TXCTL,
+        V2PMAILBOX, //
+    },
+    run::{
+        Held,
+        Stopped, //
+    },
+    scrub,
+    shadow::{
+        Mailbox,
+        Shadow, //
+    },
+    snapshot::counters,
+    Device, //
+};
+use kernel::{
+    io::{
+        poll::read_poll_timeout,
+        register::Array,
+        Io, //
+    },
+    prelude::*,
+    time::Delta, //
+};
+use vmf::profile::igbvf_82576::{
+    Interrupts,
+    Mailbox as SavedMailbox,
+    RxQueue,
+    State,
+    Statistics,
+    TxQueue, //
+};
+use vmf::{
+    Code,
+    Refusal, //
+};
+
+/// Time for the physical function to come out of its reset.
+const PF_RESET_TIME: Delta = Delta::from_millis(1000);
+const POLL_TIME: Delta = Delta::from_micros(500);
+
+/// Why a state could not be loaded: one line for the log, what was found, what should have been.
+fn failed(reason: &'static str, got: u64, want: u64) -> Refusal {
+    Refusal::new(Code::Io, reason, got, want)
+}
+
+/// Loads a validated state into a device whose queues are off, and leaves them off.
+///
+/// # Errors
+///
+/// What the device or the physical function did not take. Both are scrubbed then.
+pub(crate) fn load(dev: &Device, state: &State) -> core::result::Result<Stopped, Refusal> {
+    let guard = dev
+        .mmio(BAR)
+        .map_err(|_| failed("the device does not decode memory", 0, 0))?;
+    let bar: Bar<'_> = &guard;
+
+    scrub::quiet(bar);
+    let result = load_quiet(bar, state);
+    if result.is_err() {
+        // The guest goes on elsewhere, with the address that was claimed for it here.
+        let _ = scrub::depart(bar);
+    }
+    result
+}
+
+fn load_quiet(bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refusal> {
+    let [rx0, rx1] = &state.rx_queue;
+    let [tx0, tx1] = &state.tx_queue;
+    let interrupts = &state.interrupts;
+    let has = |flag| state.mailbox.flags & flag != 0;
+    let reset_done = has(SavedMailbox::FLAGS_VF_RESET_DONE);
+    let control = Control {
+        filters: state.filters,
+        unicast: state.unicast,
+    };
+
+    // A buffer held by a guest that is gone would block the physical function; the bits that this
+    // clears are about it too.
+    mailbox::release_buffer(bar);
+    read_poll_timeout(
+        || Ok(bar.read(V2PMAILBOX)),
+        |register| !register.rsti(),
+        POLL_TIME,
+        PF_RESET_TIME,
+    )
+    .map_err(|_| failed("the physical function stays in reset", 0, 0))?;
+    if reset_done {
+        mailbox::replay(bar, &control).map_err(|refused| {
+            failed(refused.reason, refused.reply.into(), refused.message.into())
+        })?;
+    }
+
+    bar.write(EITR::at(0), interrupts.eitr[0].into());
+    bar.write(EITR::at(1), interrupts.eitr[1].into());
+    bar.write(EITR::at(2), interrupts.eitr[2].into());
+    bar.write(IVAR, interrupts.ivar.into());
+    bar.write(IVAR_MISC, interrupts.ivar_misc.into());
+    bar.write(EIAC, interrupts.eiac.into());
+    bar.write(EIAM, interrupts.eiam.into());
+    bar.write(PSRTYPE, rx0.psrtype.into());
+    load_rx::<0>(bar, rx0);
+    load_rx::<1>(bar, rx1);
+    load_tx::<0>(bar, tx0);
+    load_tx::<1>(bar, tx1);
+    load_mailbox(bar, &state.mailbox.vmbmem)?;
+
+    verify(bar, state)?;
+
+    let shadow = Shadow {
+        eims: interrupts.eims,
+        rxctl: [rx0.rxctl, rx1.rxctl],
+        psrtype: rx0.psrtype,
+        statistics: resume_statistics(bar, &state.statistics),
+        mailbox: Mailbox::restored(
+            state.mailbox.r2c.into(),
+            has(SavedMailbox::FLAGS_VFU),
+            state.mailbox.vmbmem,
+            has(SavedMailbox::FLAGS_REQUEST_PENDING).then_some(state.mailbox.request),
+            reset_done,
+            control,
+        ),
+    };
+    Ok(Stopped::arrived(
+        KBox::new(shadow, GFP_KERNEL).map_err(|_| failed("out of memory", 0, 0))?,
+        Held {
+            rxdctl: [rx0.rxdctl, rx1.rxdctl],
+            txdctl: [tx0.txdctl, tx1.txdctl],
+            rdt: [rx0.rdt, rx1.rdt],
+            void: false,
+        },
+        [tx0.tdt, tx1.tdt],
+        [tx0.tdh, tx1.tdh],
+    ))
+}
+
+/// Returns what makes the counters of this device go on from where the guest's were.
+fn resume_statistics(bar: Bar<'_>, saved: &Statistics) -> [u32; STATISTICS] {
+    let mut add = [
+        saved.gprc,
+        saved.gptc,
+        saved.gorc,
+        saved.gotc,
+        saved.mprc,
+        saved.gprlbc,
+        saved.gptlbc,
+        saved.gorlbc,
+        saved.gotlbc,
+    ];
+    for (add, counter) in add.iter_mut().zip(counters(bar)) {
+        *add = add.wrapping_sub(counter);
+    }
+    add
+}
+
+/// The tail equals the head: nothing can be received, even if the queue were switched on now.
+fn load_rx<const N: usize>(bar: Bar<'_>, queue: &RxQueue) {
+    let (low, high) = low_high(queue.rdba);
+    bar.write(SRRCTL::at(N), queue.srrctl.into());
+    bar.write(RDBAL::at(N), low.into());
+    bar.write(RDBAH::at(N), high.into());
+    bar.write(RDLEN::at(N), queue.rdlen.into());
+    bar.write(RXCTL::at(N), queue.rxctl.into());
+    bar.write(RDH::at(N), queue.rdh.into());
+    bar.write(RDT::at(N), queue.rdh.into());
+}
+
+/// The tail equals the head: nothing can be sent, as in [`load_rx()`].
+fn load_tx<const N: usize>(bar: Bar<'_>, queue: &TxQueue) {
+    let (low, high) = low_high(queue.tdba);
+    bar.write(TDBAL::at(N), low.into());
+    bar.write(TDBAH::at(N), high.into());
+    bar.write(TDLEN::at(N), queue.tdlen.into());
+    bar.write(TXCTL::at(N), queue.txctl.into());
+    let (low, high) = low_high(queue.tdwba);
+    bar.write(TDWBAL::at(N), low.into());
+    bar.write(TDWBAH::at(N), high.into());
+    bar.write(TDH::at(N), queue.tdh.into());
+    bar.write(TDT::at(N), queue.tdh.into());
+}
+
+/// The guest finds the message that it was about to write or read; igbvf takes the link for down
+/// if the first word does not say that the physical function is ready.
+fn load_mailbox(bar: Bar<'_>, message: &Message) -> core::result::Result<(), Refusal> {
+    mailbox::take_buffer(bar).map_err(|_| failed("the PF does not let go of the mailbox", 0, 0))?;
+    for (index, &word) in message.iter().enumerate() {
+        if let Some(at) = MBMEM::try_at(index) {
+            bar.write(at, word.into());
+        }
+    }
+    // Taken again on the way to RUNNING if the guest holds it.
+    mailbox::release_buffer(bar);
+    Ok(())
+}
+
+/// Compares what the device holds with what it was given: catches registers that are narrower than
+/// the source's, and a device that is not there any more.
+///
+/// Registers that can only be added to, or read as something else on some models, are left out.
+fn verify(bar: Bar<'_>, state: &State) -> core::result::Result<(), Refusal> {
+    let [rx0, rx1] = &state.rx_queue;
+    let [tx0, tx1] = &state.tx_queue;
+    let interrupts = &state.interrupts;
+
+    verify_rx::<0>(bar, rx0)?;
+    verify_rx::<1>(bar, rx1)?;
+    verify_tx::<0>(bar, tx0)?;
+    verify_tx::<1>(bar, tx1)?;
+    // The upper half counts.
+    let eitr = |value: EITR| u32::from(value) & Interrupts::EITR_MASK;
+    expect("EITR0", eitr(bar.read(EITR::at(0))), interrupts.eitr[0])?;
+    expect("EITR1", eitr(bar.read(EITR::at(1))), interrupts.eitr[1])?;
+    expect("EITR2", eitr(bar.read(EITR::at(2))), interrupts.eitr[2])?;
+    expect(
+        "IVAR_MISC",
+        bar.read(IVAR_MISC).into(),
+        interrupts.ivar_misc,
+    )
+}
+
+fn verify_rx<const N: usize>(bar: Bar<'_>, queue: &RxQueue) -> core::result::Result<(), Refusal> {
+    let (low, high) = low_high(queue.rdba);
+    expect("RDBAL", bar.read(RDBAL::at(N)).into(), low)?;
+    expect("RDBAH", bar.read(RDBAH::at(N)).into(), high)?;
+    expect("RDLEN", bar.read(RDLEN::at(N)).into(), queue.rdlen)?;
+    expect("SRRCTL", bar.read(SRRCTL::at(N)).into(), queue.srrctl)?;
+    expect("RDH", bar.read(RDH::at(N)).into(), queue.rdh)
+}
+
+fn verify_tx<const N: usize>(bar: Bar<'_>, queue: &TxQueue) -> core::result::Result<(), Refusal> {
+    let (low, high) = low_high(queue.tdba);
+    expect("TDBAL", bar.read(TDBAL::at(N)).into(), low)?;
+    expect("TDBAH", bar.read(TDBAH::at(N)).into(), high)?;
+    expect("TDLEN", bar.read(TDLEN::at(N)).into(), queue.tdlen)?;
+    expect("TDH", bar.read(TDH::at(N)).into(), queue.tdh)?;
+    expect("TXCTL", bar.read(TXCTL::at(N)).into(), queue.txctl)?;
+    let (low, high) = low_high(queue.tdwba);
+    expect("TDWBAL", bar.read(TDWBAL::at(N)).into(), low)?;
+    expect("TDWBAH", bar.read(TDWBAH::at(N)).into(), high)
+}
+
+fn expect(reason: &'static str, got: u32, want: u32) -> core::result::Result<(), Refusal> {
+    if got == want {
+        Ok(())
+    } else {
+        Err(failed(reason, got.into(), want.into()))
+    }
+}

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! The C header.
+
+use super::{
+    text::{number, sentence, snake, upper, with_unit, wrap},
+    File, MARK,
+};
+use crate::{
+    model::{Constant, ConstantValue, Container, Field, Flag, Profile, Registry, Section},
+    types::Int,
+};
+
+const WIDTH: usize = 80;
+const TAB: usize = 8;
+
+pub(super) fn file(registry: &Registry) -> File {
+    let mut header = Header::default();
+    header
+        .line("/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause) */");
+    header.comment(&[
+        "VFIO Migration Format: structures and numbers",
+        "",
+        MARK,
+        "",
+        "Documentation/userspace-api/vmf.rst says what they mean. The structures are as they are \
+         in a stream: there is no padding in them, and every one starts at a multiple of 8 from \
+         the start of the stream.",
+    ]);
+    header.line("#ifndef _UAPI_LINUX_VMF_H\n#define _UAPI_LINUX_VMF_H\n");
+    header.line("#include <linux/types.h>\n");
+    let revision = registry.index.revision.into();
+    header.define(
+        "VMF_REGISTRY_REVISION",
+        &number(revision),
+        "The revision of the registry.",
+    );
+    header.container(&registry.container);
+    for profile in &registry.profiles {
+        header.profile(profile);
+    }
+    header.line("#endif /* _UAPI_LINUX_VMF_H */");
+    File {
+        path: "include/uapi/linux/vmf.h".into(),
+        text: header.text,
+    }
+}
+
+#[derive(Default)]
+struct Header {
+    text: String,
+}
+
+impl Header {
+    fn line(&mut self, line: &str) {
+        self.text += line;
+        self.text.push('\n');
+    }
+
+    /// A comment of several lines.
+    fn comment(&mut self, paragraphs: &[&str]) {
+        self.line("/*");
+        for paragraph in paragraphs {
+            self.starred(paragraph, "");
+        }
+        self.line(" */");
+    }
+
+    /// Lines of a comment; all but the first are indented by `hang`.
+    fn starred(&mut self, text: &str, hang: &str) {
+        for (n, line) in wrap(text, WIDTH - 4 - hang.len()).iter().enumerate() {
+            let hang = if n == 0 { "" } else { hang };
+            self.line(format!(" * {hang}{line}").trim_end());
+        }
+    }
+
+    /// The start of a part of the file.
+    fn part(&mut self, title: &str) {
+        self.comment(&[title]);
+        self.line("");
+    }
+
+    fn define(&mut self, name: &str, value: &str, doc: &str) {
+        let doc = sentence(doc);
+        if doc.len() + 6 <= WIDTH {
+            self.line(&format!("/* {doc} */"));
+        } else {
+            self.comment(&[&doc]);
+        }
+        // Values of usual names stand below each other.
+        let used = "#define ".len() + name.len();
+        let tabs = (7 * TAB).saturating_sub(used).div_ceil(TAB).max(1);
+        self.line(&format!("#define {name}{}{value}\n", "\t".repeat(tabs)));
+    }
+
+    fn bits(&mut self, prefix: &str, flags: &[Flag]) {
+        for flag in flags {
+            let name = format!("{prefix}_{}", upper(&flag.name));
+            self.define(&name, &format!("(1 << {})", flag.bit), &flag.doc);
+        }
+    }
+
+    fn container(&mut self, container: &Container) {
+        self.define(
+            "VMF_MAJOR",
+            &number(container.major.into()),
+            "Major version of the container.",
+        );
+        self.define(
+            "VMF_MINOR",
+            &number(container.minor.into()),
+            "Minor version of the container.",
+        );
+        for constant in &container.constants {
+            let name = format!("VMF_{}", upper(&constant.name));
+            self.define(
+                &name,
+                &value(constant),
+                &with_unit(&constant.doc, constant.unit.as_deref()),
+            );
+        }
+        self.part("Ranges of section types");
+        for range in &container.type_ranges {
+            let name = format!("VMF_TYPE_{}", upper(&range.name));
+            self.define(
+                &(name.clone() + "_FIRST"),
+                &format!("{:#010x}", range.first),
+                &range.doc,
+            );
+            self.define(
+                &(name + "_LAST"),
+                &format!("{:#010x}", range.last),
+                &range.doc,
+            );
+        }
+        self.part("Section types");
+        for section in &container.sections {
+            let name = format!("VMF_TYPE_{}", upper(&section.name));
+            self.define(&name, &section.kind.to_string(), &section.doc);
+        }
+        self.part("Flags of sections and, but for VMF_FLAG_CONT, of manifest entries");
+        self.bits("VMF_FLAG", &container.section_flags);
+        self.part("Keys of attributes of the descriptor");
+        for attribute in &container.attributes {
+            let name = format!("VMF_KEY_{}", upper(&attribute.name));
+            let doc = with_unit(&attribute.doc, attribute.unit.as_deref());
+            self.define(&name, &attribute.key.to_string(), &doc);
+        }
+        self.part("Flags of attributes");
+        self.bits("VMF_ATTR", &container.attribute_flags);
+        self.part("Rules of limits: what has to hold between the values of both ends");
+        for rule in &container.rules {
+            let name = format!("VMF_RULE_{}", upper(&rule.name));
+            self.define(&name, &rule.id.to_string(), &rule.doc);
+        }
+        self.part("Policy actions");
+        for action in &container.policy_actions {
+            let name = format!("VMF_POLICY_{}", upper(&action.name));
+            self.define(&name, &action.id.to_string(), &action.doc);
+        }
+        self.part("Structures of the container");
+        for structure in &container.structures {
+            let tag = snake(&structure.name);
+            let prefix = format!("VMF_{}", upper(&structure.name));
+            self.structure(
+                &format!("vmf_{tag}"),
+                &prefix,
+                &structure.doc,
+                &structure.fields,
+            );
+        }
+        self.line("/*\n * Why a stream is refused\n *");
+        for error in &container.errors {
+            self.starred(&format!("{}: {}", error.errno, sentence(&error.doc)), "  ");
+        }
+        self.line(" */\n");
+    }
+
+    fn profile(&mut self, profile: &Profile) {
+        let prefix = format!("VMF_{}", upper(&profile.module));
+        self.comment(&[
+            &format!("Profile {}", profile.name),
+            "",
+            &sentence(&profile.title),
+            &sentence(&profile.doc),
+        ]);
+        self.line("");
+        self.define(
+            &format!("{prefix}_NAME"),
+            &format!("\"{}\"", profile.name),
+            "The name.",
+        );
+        let uuid: Vec<_> = profile.uuid.chars().filter(|c| *c != '-').collect();
+        let uuid: Vec<_> = uuid.chunks(2).map(String::from_iter).collect();
+        let doc = format!("The UUID, {}.", profile.uuid);
+        self.define(
+            &format!("{prefix}_UUID"),
+            &bytes(uuid.iter().map(String::as_str)),
+            &doc,
+        );
+        if let Some(newest) = profile.newest() {
+            let version = newest.version.to_string();
+            self.define(
+                &format!("{prefix}_VERSION"),
+                &version,
+                "The newest version.",
+            );
+            let reader = newest.min_reader.to_string();
+            let doc = "The oldest version whose reader can take a stream of the newest.";
+            self.define(&format!("{prefix}_MIN_READER"), &reader, doc);
+        }
+        let floor = profile.floor.to_string();
+        self.define(
+            &format!("{prefix}_FLOOR"),
+            &floor,
+            "The oldest version that is read.",
+        );
+        let max = number(profile.stream_max.into());
+        self.define(
+            &format!("{prefix}_STREAM_MAX"),
+            &max,
+            "Longest stream, in bytes.",
+        );
+        for feature in &profile.features {
+            let name = format!("{prefix}_FEATURE_{}", upper(&feature.name));
+            let doc = format!("Bit of the feature {}: {}", feature.name, feature.doc);
+            self.define(&name, &feature.bit.to_string(), &doc);
+        }
+        for limit in &profile.limits {
+            let name = format!("{prefix}_LIMIT_{}", upper(&limit.name));
+            let doc = format!("Id of the limit {}: {}", limit.name, limit.doc);
+            self.define(&name, &limit.id.to_string(), &doc);
+            let doc = format!("Value of the limit {} in a whole device.", limit.name);
+            self.define(&(name + "_VALUE"), &number(limit.value), &doc);
+        }
+        for policy in &profile.policies {
+            let name = format!("{prefix}_POLICY_{}", upper(&policy.name));
+            let doc = format!("Id of the policy {}: {}", policy.name, policy.doc);
+            self.define(&name, &policy.id.to_string(), &doc);
+        }
+        for section in &profile.sections {
+            let doc = format!("Type of section {}.", section.name);
+            let name = format!("{prefix}_TYPE_{}", upper(&section.name));
+            self.define(&name, &format!("{:#x}", section.kind), &doc);
+        }
+        for section in &profile.sections {
+            self.section(section, profile, &prefix);
+        }
+    }
+
+    fn section(&mut self, section: &Section, profile: &Profile, prefix: &str) {
+        let prefix = format!("{prefix}_{}", upper(&section.name));
+        for field in &section.fields {
+            let name = format!("{prefix}_{}", upper(field.wire()));
+            if let Some(mask) = field.mask {
+                let doc = format!("The bits that {} can have.", snake(field.wire()));
+                self.define(&format!("{name}_MASK"), &literal(mask, true), &doc);
+            }
+            if let Some(max) = field.max {
+                let doc = format!("The largest {}.", snake(field.wire()));
+                self.define(&format!("{name}_MAX"), &literal(max, false), &doc);
+            }
+            if let Some(unit) = field.multiple_of {
+                let doc = format!("What {} is a multiple of.", snake(field.wire()));
+                self.define(&format!("{name}_UNIT"), &literal(unit, false), &doc);
+            }
+        }
+        let tag = format!("vmf_{}_{}", profile.module, snake(&section.name));
+        self.structure(&tag, &prefix, &section.doc, &section.fields);
+    }
+
+    fn structure(&mut self, tag: &str, prefix: &str, doc: &str, fields: &[Field]) {
+        for field in fields {
+            // The field "flags" gives its name to nothing: there is one in a structure.
+            let prefix = match field.wire() {
+                "flags" => prefix.to_owned(),
+                wire => format!("{prefix}_{}", upper(wire)),
+            };
+            self.bits(&prefix, &field.flags);
+            self.bits(&prefix, &field.bits);
+        }
+        self.line("/**");
+        self.starred(&format!("struct {tag} - {}", sentence(doc)), "");
+        for field in fields {
+            let doc = match &field.doc {
+                Some(doc) => with_unit(doc, field.unit.as_deref()),
+                None => "0".into(),
+            };
+            let spec = field
+                .spec
+                .as_ref()
+                .map(|spec| format!(" ({spec})"))
+                .unwrap_or_default();
+            let doc = doc.trim_end_matches('.');
+            self.starred(&format!("@{}: {doc}{spec}", snake(field.wire())), "  ");
+        }
+        self.line(&format!(" */\nstruct {tag} {{"));
+        for field in fields {
+            let ty = match field.ty.int {
+                Int::U8 => "__u8",
+                Int::U16 => "__le16",
+                Int::U32 => "__le32",
+                Int::U64 => "__le64",
+            };
+            let count = field
+                .ty
+                .count
+                .map(|count| format!("[{count}]"))
+                .unwrap_or_default();
+            self.line(&format!("\t{ty} {}{count};", snake(field.wire())));
+        }
+        self.line("};\n");
+    }
+}
+
+fn value(constant: &Constant) -> String {
+    match &constant.value {
+        ConstantValue::Integer(value) => literal(*value, false),
+        ConstantValue::Bytes(text) => bytes(text.split(' ')),
+    }
+}
+
+/// A string, which initialises and compares as an array.
+fn bytes<'a>(hex: impl Iterator<Item = &'a str>) -> String {
+    let bytes: Vec<_> = hex.map(|byte| format!("\\x{byte}")).collect();
+    format!("\"{}\"", bytes.concat())
+}
+
+fn literal(value: u64, hex: bool) -> String {
+    let digits = if hex {
+        format!("{value:#x}")
+    } else {
+        number(value)
+    };
+    if value > u32::MAX.into() {
+        digits + "ULL"
+    } else {
+        digits
+    }
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! Reads the files of a registry and holds each against its part of `schema.yaml`.
+
+use crate::{
+    model::{Index, Profile, Registry, TupleFile},
+    problems::Problems,
+};
+use anyhow::{anyhow, Context, Result};
+use jsonschema::Validator;
+use serde::de::DeserializeOwned;
+use serde_json::{json, Value};
+use std::{fs, path::Path};
+
+/// The file in which a registry starts.
+pub(crate) const INDEX: &str = "registry.yaml";
+const SCHEMA: &str = "schema.yaml";
+
+/// Reads the registry in `dir`; what it returns has the shape that the schema says.
+pub(crate) fn registry(dir: &Path) -> Result<Registry> {
+    let files = Files {
+        dir,
+        schema: value(dir, SCHEMA)?,
+    };
+    let index: Index = files.read(INDEX, "registry")?;
+    let profiles: Result<Vec<Profile>> = index
+        .profiles
+        .iter()
+        .map(|file| files.read(file, "profile"))
+        .collect();
+    Ok(Registry {
+        container: files.read(&index.container, "container")?,
+        profiles: profiles?,
+        tuples: files.read::<TupleFile>(&index.tuples, "tuples")?.tuples,
+        index,
+    })
+}
+
+struct Files<'a> {
+    dir: &'a Path,
+    schema: Value,
+}
+
+impl Files<'_> {
+    /// Reads `file`, which is to be as the definition `kind` of the schema.
+    fn read<T: DeserializeOwned>(&self, file: &str, kind: &str) -> Result<T> {
+        let value = value(self.dir, file)?;
+        let mut problems = Problems::default();
+        for error in self.validator(kind)?.iter_errors(&value) {
+            let mut place = problems.of(file);
+            match path_in(&value, error.instance_path().as_str()) {
+                path if path.is_empty() => place.report(&error),
+                path => place.key(&path).report(&error),
+            }
+        }
+        problems.verdict()?;
+        serde_json::from_value(value).with_context(|| {
+            format!("{file} is as {SCHEMA} says, but not as this version of vmfgen knows it")
+        })
+    }
+
+    fn validator(&self, kind: &str) -> Result<Validator> {
+        let mut schema = self.schema.clone();
+        let root = schema.as_object_mut();
+        let root = root.with_context(|| format!("{SCHEMA}: not a mapping"))?;
+        // One kind instead of any: a message about "none of four" helps nobody.
+        root.remove("oneOf");
+        root.insert("$ref".into(), json!(format!("#/$defs/{kind}")));
+        jsonschema::draft202012::new(&schema)
+            .map_err(|error| anyhow!("{SCHEMA}: {}: {error}", error.instance_path()))
+    }
+}
+
+/// Reads a YAML file; the first step refuses keys that are there twice.
+fn value(dir: &Path, file: &str) -> Result<Value> {
+    let path = dir.join(file);
+    let text =
+        fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let yaml: serde_norway::Value = serde_norway::from_str(&text)
+        .with_context(|| format!("{}: no valid YAML", path.display()))?;
+    serde_json::to_value(yaml).with_context(|| format!("{}: not like JSON", path.display()))
+}
+
+/// Writes a JSON pointer as a path, with the names of list elements where they have one.
+fn path_in(root: &Value, pointer: &str) -> String {
+    let mut path = String::new();
+    let mut at = Some(root);
+    for part in pointer.split('/').skip(1) {
+        match at {
+            Some(Value::Array(list)) => {
+                at = part.parse().ok().and_then(|n: usize| list.get(n));
+                let name = at.and_then(|item| item.get("name")?.as_str());
+                path += &format!("[{}]", name.unwrap_or(part));
+            }
+            _ => {
+                at = at.and_then(|map| map.get(part));
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path += part;
+            }
+        }
+    }
+    path
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! The registry in memory, as in the YAML files.
+//!
+//! What each part means is said by `Documentation/registry/schema.yaml`. The names and their order
+//! are those of the export, too: what is left out in YAML is explicit there.
+
+mod profile;
+
+pub(crate) use self::profile::*;
+
+use crate::types::{Content, FieldType};
+use serde::{Deserialize, Serialize};
+
+/// All files of a registry.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) index: Index,
+    pub(crate) container: Container,
+    pub(crate) profiles: Vec<Profile>,
+    pub(crate) tuples: Vec<Tuple>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Index {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) revision: u32,
+    pub(crate) container: String,
+    pub(crate) profiles: Vec<String>,
+    pub(crate) tuples: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) major: u16,
+    pub(crate) minor: u16,
+    pub(crate) constants: Vec<Constant>,
+    pub(crate) type_ranges: Vec<TypeRange>,
+    pub(crate) section_flags: Vec<Flag>,
+    pub(crate) attribute_flags: Vec<Flag>,
+    pub(crate) sections: Vec<ContainerSection>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) rules: Vec<Numbered>,
+    pub(crate) policy_actions: Vec<Numbered>,
+    pub(crate) structures: Vec<Structure>,
+    pub(crate) errors: Vec<ErrorCode>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Constant {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) ty: FieldType,
+    pub(crate) value: ConstantValue,
+    pub(crate) unit: Option<String>,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ConstantValue {
+    Integer(u64),
+    /// Bytes in hexadecimal, with blanks between them.
+    Bytes(String),
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TypeRange {
+    pub(crate) name: String,
+    pub(crate) first: u32,
+    pub(crate) last: u32,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Flag {
+    pub(crate) bit: u32,
+    pub(crate) name: String,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ContainerSection {
+    #[serde(rename = "type")]
+    pub(crate) kind: u32,
+    pub(crate) name: String,
+    pub(crate) schema: u16,
+    pub(crate) flags: Vec<String>,
+    pub(crate) content: Content,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attribute {
+    pub(crate) key: u16,
+    pub(crate) name: String,
+    pub(crate) must: bool,
+    pub(crate) mandatory: bool,
+    pub(crate) content: Content,
+    pub(crate) compare: String,
+    pub(crate) unit: Option<String>,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Numbered {
+    pub(crate) id: u8,
+    pub(crate) name: String,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Structure {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) length: u32,
+    pub(crate) fields: Vec<Field>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Field {
+    pub(crate) name: String,
+    pub(crate) wire_name: Option<String>,
+    pub(crate) offset: u32,
+    #[serde(rename = "type")]
+    pub(crate) ty: FieldType,
+    pub(crate) unit: Option<String>,
+    pub(crate) mask: Option<u64>,
+    pub(crate) max: Option<u64>,
+    pub(crate) multiple_of: Option<u64>,
+    #[serde(default)]
+    pub(crate) flags: Vec<Flag>,
+    #[serde(default)]
+    pub(crate) bits: Vec<Flag>,
+    pub(crate) doc: Option<String>,
+    pub(crate) spec: Option<String>,
+}
+
+impl Field {
+    /// Reserved fields are 0, have no limits and need no doc.
+    pub(crate) fn reserved(&self) -> bool {
+        self.name.starts_with("reserved")
+    }
+
+    /// The name in documents and in C.
+    pub(crate) fn wire(&self) -> &str {
+        self.wire_name.as_deref().unwrap_or(&self.name)
+    }
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ErrorCode {
+    pub(crate) name: String,
+    pub(crate) errno: String,
+    pub(crate) number: u16,
+    pub(crate) doc: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TupleFile {
+    #[serde(rename = "doc")]
+    _doc: String,
+    pub(crate) tuples: Vec<Tuple>,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tuple {
+    pub(crate) name: String,
+    pub(crate) presented: Pattern,
+    pub(crate) provider: Provider,
+    pub(crate) profile: String,
+    pub(crate) versions: Vec<u32>,
+    pub(crate) status: String,
+    pub(crate) evidence: String,
+}
+
+/// The identities that a tuple is about.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Pattern {
+    pub(crate) vendor: u16,
+    pub(crate) device: u16,
+    pub(crate) subvendor: IdOrAny,
+    pub(crate) subdevice: IdOrAny,
+    pub(crate) revision: Vec<u8>,
+    pub(crate) class: u32,
+    pub(crate) is_vf: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub(crate) enum IdOrAny {
+    Id(u16),
+    Any(Any),
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Any {
+    Any,
+}
+
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Provider {
+    pub(crate) vendor: u16,
+    pub(crate) devices: Vec<u16>,
+}
