@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! `vmfctl check`: will a destination take a stream, and why not?
+
+use std::io::Write;
+
+use serde_json::{json, Value as Json};
+
+use crate::{
+    cli::Io,
+    decode::error_json,
+    failure::{errno_name, Failure, Outcome, Result},
+    print,
+    registry::Registry,
+    source::Source,
+    sysfs::{Bdf, Device},
+    verdict::{self, Rule, Verdict},
+};
+
+/// What one destination says.
+struct Answer {
+    destination: String,
+    verdict: Verdict,
+    /// The errno of its driver, 0 if it accepts.
+    driver: Option<i32>,
+}
+
+impl Answer {
+    /// Neither this tool nor the driver may refuse.
+    fn accepted(&self) -> bool {
+        match self.driver {
+            Some(errno) => errno == 0 && self.verdict.error.is_none(),
+            None => self.verdict.accepted(),
+        }
+    }
+
+    /// Whether the driver says something else than this tool.
+    fn disputed(&self) -> bool {
+        let error = self.verdict.error;
+        let errno = error.map_or(0, |error| error.code.errno());
+        self.verdict.unknown.is_none() && self.driver.is_some_and(|driver| driver != errno)
+    }
+}
+
+/// Checks `source` against a destination.
+pub(crate) fn run(
+    io: &Io,
+    registry: &Registry,
+    source: &Source,
+    against: Option<&Source>,
+    version: Option<u32>,
+) -> Result {
+    let preamble = source.preamble(&io.sysfs)?;
+    let answers = match against {
+        None => vec![by_registry(registry, &preamble, version)?],
+        Some(Source::Device(bdf)) => vec![by_device(io, registry, &preamble, bdf)?],
+        Some(other) => match other.inventory_or_preamble()? {
+            Ok(inventory) => {
+                let judge = |device: &Device| Answer {
+                    destination: format!("{} on {}", device.bdf, inventory.hostname),
+                    verdict: verdict::judge_for(registry, &preamble, device),
+                    driver: None,
+                };
+                inventory.devices.iter().map(judge).collect()
+            }
+            Err(own) => {
+                let label = other.label();
+                let descriptor = verdict::descriptor(&own)
+                    .map_err(|error| Failure::Input(format!("{label}: {error}")))?;
+                let caps = verdict::of_descriptor(&descriptor)?;
+                vec![answer(registry, &preamble, label, &caps)]
+            }
+        },
+    };
+    let accepted = answers.iter().any(Answer::accepted);
+    let mut out = io.out();
+    if io.json {
+        let document = json!({
+            "document": "vmf-check/1",
+            "source": source.label(),
+            "accepted": accepted,
+            "destinations": answers.iter().map(answer_json).collect::<Vec<_>>(),
+        });
+        serde_json::to_writer_pretty(&mut out, &document)?;
+        writeln!(out)?;
+    } else {
+        if answers.is_empty() {
+            writeln!(out, "the inventory has no devices")?;
+        }
+        for answer in &answers {
+            text(&mut out, registry, answer)?;
+        }
+    }
+    out.flush()?;
+    Ok(Outcome::of(accepted))
+}
+
+fn answer(
+    registry: &Registry,
+    preamble: &[u8],
+    destination: String,
+    caps: &vmf::Capabilities,
+) -> Answer {
+    Answer {
+        destination,
+        verdict: verdict::judge(registry, preamble, caps),
+        driver: None,
+    }
+}
+
+fn by_registry(registry: &Registry, preamble: &[u8], version: Option<u32>) -> Result<Answer> {
+    let caps = verdict::of_registry(registry, preamble, version)?;
+    let destination = format!(
+        "{} version {}, as in revision {} of the registry",
+        caps.profile_name, caps.version, registry.registry.revision
+    );
+    Ok(answer(registry, preamble, destination, &caps))
+}
+
+fn by_device(io: &Io, registry: &Registry, preamble: &[u8], bdf: &Bdf) -> Result<Answer> {
+    Ok(Answer {
+        destination: bdf.to_string(),
+        verdict: verdict::judge_for(registry, preamble, &io.sysfs.device(bdf)?),
+        driver: io.sysfs.check(bdf, preamble)?,
+    })
+}
+
+fn answer_json(answer: &Answer) -> Json {
+    let rules = answer.verdict.rules.iter().map(|rule| {
+        json!({
+            "rule": rule.name,
+            "source": rule.got,
+            "destination": rule.want,
+            "compared": rule.compared,
+            "holds": rule.code.is_none(),
+            "error": rule.code.map(vmf::Code::name),
+        })
+    });
+    let driver = answer.driver.map(
+        |errno| json!({"errno": errno, "error": errno_name(errno), "agrees": !answer.disputed()}),
+    );
+    json!({
+        "destination": answer.destination,
+        "accepted": answer.accepted(),
+        "error": answer.verdict.error.as_ref().map(error_json),
+        "no_verdict": answer.verdict.unknown,
+        "rules": rules.collect::<Vec<_>>(),
+        "driver": driver,
+    })
+}
+
+fn text(out: &mut dyn Write, registry: &Registry, answer: &Answer) -> Result<()> {
+    let heading = format!("destination {}", answer.destination);
+    writeln!(out, "{}", print::styled(print::BOLD, &heading))?;
+    let rules = &answer.verdict.rules;
+    let width = |text: fn(&Rule) -> &str| {
+        let widths = rules.iter().map(|rule| text(rule).chars().count());
+        widths.max().unwrap_or(0)
+    };
+    let (names, values) = (width(|rule| &rule.name), width(|rule| &rule.got));
+    if !rules.is_empty() {
+        writeln!(
+            out,
+            "  {:12} {:names$}  {:values$}  destination",
+            "", "rule", "source"
+        )?;
+    }
+    for rule in rules {
+        let (style, word) = match (rule.code, rule.compared) {
+            (Some(code), _) => (print::RED, code.name()),
+            (None, true) => (print::GREEN, "ok"),
+            (None, false) => (print::DIM, "not compared"),
+        };
+        let (name, got, want) = (&rule.name, &rule.got, &rule.want);
+        let word = print::styled(style, &format!("{word:12}"));
+        writeln!(out, "  {word} {name:names$}  {got:values$}  {want}")?;
+    }
+    match (&answer.verdict.unknown, &answer.verdict.error) {
+        (Some(why), _) => writeln!(out, "{} {why}", print::styled(print::RED, "no verdict:"))?,
+        (None, None) => writeln!(out, "{}", print::styled(print::GREEN, "accepted"))?,
+        (None, Some(error)) => {
+            writeln!(out, "{} {error}", print::styled(print::RED, "refused:"))?;
+            if let Some(meaning) = registry.error(error.code.errno()) {
+                writeln!(out, "  {}: {meaning}", error.code.name())?;
+            }
+        }
+    }
+    match answer.driver {
+        None => {}
+        Some(errno) if answer.disputed() => {
+            let warning = format!(
+                "the driver of this device says: {}; its code or registry is another than that of \
+                 this tool",
+                name_of(errno)
+            );
+            writeln!(out, "{}", print::styled(print::RED, &warning))?;
+        }
+        Some(errno) if answer.verdict.unknown.is_some() => {
+            writeln!(out, "the driver of this device says: {}", name_of(errno))?;
+        }
+        Some(_) => writeln!(out, "the driver of this device says the same")?,
+    }
+    Ok(())
+}
+
+/// What an errno of the driver says.
+fn name_of(errno: i32) -> String {
+    match errno_name(errno) {
+        Some(name) => format!("refused: {name}"),
+        None if errno == 0 => "accepted".into(),
+        None => format!("refused: errno {errno}"),
+    }
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! The command line. Help, man pages and completions all come from here.
+
+use std::{
+    io::{self, BufWriter, Write},
+    path::PathBuf,
+};
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::sysfs::Sysfs;
+
+/// What all commands share.
+#[derive(Debug)]
+pub(crate) struct Io {
+    /// Whether to write JSON.
+    pub(crate) json: bool,
+    pub(crate) sysfs: Sysfs,
+}
+
+impl Io {
+    /// The standard output; colour is taken out unless it is a terminal.
+    pub(crate) fn out(&self) -> Box<dyn Write> {
+        if self.json {
+            Box::new(BufWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::new(anstream::stdout()))
+        }
+    }
+}
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  done; accepted; no difference
+  1  refused; different; nothing found
+  2  wrong usage
+  3  a file or device cannot be read or written, or its content is damaged
+
+Where a command takes BDF|FILE, \"-\" is the standard input, and the address of a PCI function is \
+written as 0000:01:10.0, or 01:10.0 in domain 0; put ./ before a file with such a name.
+
+The format is described in Documentation/userspace-api/vmf.rst.";
+
+/// Inspects, checks, decodes, saves and loads the state of VFIO devices in the VFIO Migration
+/// Format (VMF).
+#[derive(Parser, Debug)]
+#[command(name = "vmfctl", version, after_help = EXIT_STATUS, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Write JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Use this registry.json for names and layouts, not the one that is built in
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) registry: Option<PathBuf>,
+    /// Where sysfs is
+    #[arg(long, global = true, value_name = "ROOT", default_value = "/sys")]
+    pub(crate) sysfs: PathBuf,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const INVENTORY_HELP: &str = "\
+Devices count if their driver has the directory migration_format/ in sysfs; no VM and no open \
+device is needed. Collect the JSON or YAML of all hosts for \"vmfctl matrix\" and \"vmfctl check\".";
+
+const CHECK_HELP: &str = "\
+Applies every rule of the format, with the code that the kernel uses, and shows each one with the \
+values of source and destination, held or not. The verdict is the exit status.
+
+The destination can be
+  nothing           a device as the registry promises it, with the newest profile version
+  a BDF             a device of this host, as its driver describes it; if its file \"check\" can be \
+written, the driver is asked too, and neither may refuse
+  an inventory      each of its devices; accepted if one of them accepts
+  a descriptor      a device that sends this: it takes at least what it sends
+
+A check is advice: what the destination can do may change until the migration.";
+
+const DECODE_HELP: &str = "\
+Every byte has a name: CRCs, padding, reserved fields; bytes without a known layout are shown in \
+hexadecimal, with --json all of them. A damaged or incomplete stream is decoded as far as possible, and what is wrong is \
+listed at the end, with exit status 3.
+
+With --json, one document \"vmf-stream/1\":
+  document     its name
+  registry     name and revision of the registry that gave the names
+  file_header  the fields of the file header
+  sections     a list, in the order of the stream, of objects with
+    name       in the registry, or \"unknown\"
+    offset     of the section in the stream
+    header     the fields of the section header
+    the payload, in one of these forms:
+      fields       a structure
+      entries      a list of structures
+      attributes   a list: name, header, the value in one of these forms, padding
+      uuid, text, number, words
+      bytes        anything else
+    padding    if there is any
+  rest         bytes that cannot be told, if there are any
+  profile, length, damage
+
+A field is an object with offset, size and value, and where they apply names (of a number, or of the bits \
+that are set), unit and meaning. Integers are numbers up to 2^53 and decimal strings above; bytes \
+are strings of lower-case hexadecimal digits; arrays of wider integers are lists. A structure that is \
+shorter or longer than its layout has a member rest with what is left over. \"vmfctl encode\" makes \
+the same bytes from the document again.";
+
+const ENCODE_HELP: &str = "\
+Takes the document that \"vmfctl decode --json\" writes. Of a field only the value counts, and it \
+may stand alone: \"rdh\": 5. A missing field is 0. Payloads may be given as \
+{\"bytes\": {\"value\": \"00ff...\"}}, whatever their type.
+
+CRCs, lengths, sequence numbers and the content of END follow from the rest and are computed, so \
+that an edited document makes an intact stream. --as-is takes them from the document, so that a \
+damaged stream is made again as it was. The document has to fit in memory.";
+
+const VERIFY_HELP: &str = "\
+Reads all of a stream as a driver does: framing, CRCs, order, descriptor, ranges of all values, \
+completeness. The destination is a device as the registry promises it; whether the one at hand can \
+take the stream is for \"vmfctl check --against\" to say.";
+
+const DIFF_HELP: &str = "\
+Compares two streams field by field. What follows from other fields (CRCs, sequence numbers, the \
+content of END) is left out unless all of it is asked for.";
+
+const EXTRACT_HELP: &str = "\
+Finds streams in
+  * a migration file of QEMU (\"migrate file:...\", \"savevm\" to a file; no multifd, not compressed)
+  * a snapshot of cloud-hypervisor: its state.json or the directory with it
+  * any other file that has a stream in one piece
+
+Without --output, what is found is listed. With several streams, .0, .1, ... is put behind the name.";
+
+const MATRIX_HELP: &str = "\
+Judges every device as a source against every other one as a destination, by their inventories \
+alone; both may be on one host. The exit status is 0 if all pairs are accepted.";
+
+const SAVE_HELP: &str = "\
+Opens the device through VFIO, which must not be in use: by its character device and iommufd, or by \
+its group and a type1 container. Opening resets it, so this saves the state of a device that was \
+reset. Goes through PRE_COPY, if there is one, to STOP_COPY, and back to STOP.";
+
+const LOAD_HELP: &str = "\
+Opens the device through VFIO, as \"vmfctl save\" does, writes the stream in RESUMING and goes to \
+STOP: all of the driver's checks are made and the hardware is loaded. The device is then closed, \
+which resets it: this is a test of acceptance, not a way to resume anything.";
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Show what the devices of this host can take
+    #[command(after_long_help = INVENTORY_HELP)]
+    Inventory {
+        /// Write YAML instead of text
+        #[arg(long, conflicts_with = "json")]
+        yaml: bool,
+    },
+    /// Show a descriptor: what a stream or device is and needs
+    Describe {
+        /// The device, or a file that starts with a descriptor
+        #[arg(value_name = "BDF|FILE", value_hint = ValueHint::FilePath)]
+        source: String,
+    },
+    /// Explain whether a destination takes a stream
+    #[command(after_long_help = CHECK_HELP)]
+    Check {
+        /// The source: a descriptor, a stream or a device
+        #[arg(value_name = "SRC-DESC", value_hint = ValueHint::FilePath)]
+        source: String,
+        /// The destination: a device, a descriptor or an inventory
+        #[arg(long, value_name = "BDF|FILE", value_hint = ValueHint::FilePath)]
+        against: Option<String>,
+        /// The profile version of a destination that is taken from the registry
+        #[arg(long, value_name = "N", conflicts_with = "against")]
+        profile_version: Option<u32>,
+    },
+    /// Show every byte of a stream with its name
+    #[command(after_long_help = DECODE_HELP)]
+    Decode {
+        /// The stream
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: String,
+    },
+    /// Make a stream from the JSON of decode
+    #[command(after_long_help = ENCODE_HELP)]
+    Encode {
+        /// The JSON document
+        #[arg(value_hint = ValueHint::FilePath)]
+        file: String,
+        /// Where to write; default: standard output
+        #[arg(short, long, value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+        /// Compute nothing
+        #[arg(long)]
+        as_is: bool,
+    },
+    /// Judge a whole stream as a destination does
+    #[command(after_long_help = VERIFY_HELP)]
+    Verify {
+        /// The streams; with --json, a document for each
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+        files: Vec<String>,
+        /// The profile version of the destination; default: the newest
+        #[arg(long, value_name = "N")]
+        profile_version: Option<u32>,
+    },
+    /// Compare two streams field by field
+    #[command(after_long_help = DIFF_HELP)]
+    Diff {
+        /// A stream
+        #[arg(value_hint = ValueHint::FilePath)]
+        a: String,
+        /// Another stream
+        #[arg(value_hint = ValueHint::FilePath)]
+        b: String,
+        /// Show what follows from other fields too
+        #[arg(long)]
+        all: bool,
+    },
+    /// Find streams in the file of a VMM
+    #[command(after_long_help = EXTRACT_HELP)]
+    Extract {
+        /// The file, or the directory of a snapshot
+        #[arg(value_hint = ValueHint::AnyPath)]
+        file: PathBuf,
+        /// Where to write
+        #[arg(short, long, value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
+    },
+    /// Judge all pairs of devices of several hosts
+    #[command(after_long_help = MATRIX_HELP)]
+    Matrix {
+        /// What "vmfctl inventory" has written on each host
+        #[arg(required = true, value_name = "INVENTORY", value_hint = ValueHint::FilePath)]
+        inventories: Vec<String>,
+    },
+    /// Save the state of a device to a file
+    #[command(after_long_help = SAVE_HELP)]
+    Save(Transfer),
+    /// Load the state of a device from a file, to see whether it is accepted
+    #[command(after_long_help = LOAD_HELP)]
+    Load(Transfer),
+    /// Write the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the man pages
+    Man {
+        /// The directory for all pages; default: the main page to standard output
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        out: Option<PathBuf>,
+    },
+}
+
+/// A device and a file.
+#[derive(Args, Debug)]
+pub(crate) struct Transfer {
+    /// The device
+    pub(crate) bdf: String,
+    /// The stream
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+}

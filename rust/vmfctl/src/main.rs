@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! `vmfctl`: the user-space tool of the VFIO Migration Format.
+//!
+//! Verdicts come from the codec that the kernel uses, names and layouts from the registry.
+
+mod bytes;
+mod check;
+mod cli;
+mod decode;
+mod describe;
+mod diff;
+mod docs;
+mod encode;
+mod extract;
+mod failure;
+mod inventory;
+mod layout;
+mod matrix;
+mod parts;
+mod print;
+mod progress;
+mod registry;
+mod scan;
+mod source;
+mod sysfs;
+mod transfer;
+mod tree;
+mod verdict;
+mod verify;
+mod vfio;
+
+use std::{io::Write, process::ExitCode};
+
+use clap::Parser;
+
+use crate::{
+    cli::{Cli, Command, Io},
+    failure::Result,
+    registry::Registry,
+    source::Source,
+    sysfs::Sysfs,
+};
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => {
+            let text = failure.to_string();
+            if !text.is_empty() {
+                // There is nowhere left to report that this failed.
+                let _ = writeln!(anstream::stderr(), "vmfctl: {text}");
+            }
+            failure.code()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result {
+    let registry = Registry::open(cli.registry.as_deref())?;
+    let io = Io {
+        json: cli.json,
+        sysfs: Sysfs { root: cli.sysfs },
+    };
+    match cli.command {
+        Command::Inventory { yaml } => inventory::run(&io, yaml),
+        Command::Describe { source } => describe::run(&io, &registry, &Source::new(&source)),
+        Command::Check {
+            source,
+            against,
+            profile_version,
+        } => {
+            let against = against.as_deref().map(Source::new);
+            let source = Source::new(&source);
+            check::run(&io, &registry, &source, against.as_ref(), profile_version)
+        }
+        Command::Decode { file } => {
+            let source = Source::new(&file);
+            let input = progress::watch(source.open()?, source.len());
+            decode::run(&io, &registry, input)
+        }
+        Command::Encode {
+            file,
+            output,
+            as_is,
+        } => encode::run(
+            &io,
+            &registry,
+            &Source::new(&file),
+            output.as_deref(),
+            as_is,
+        ),
+        Command::Verify {
+            files,
+            profile_version,
+        } => verify::run(&io, &registry, &files, profile_version),
+        Command::Diff { a, b, all } => {
+            diff::run(&io, &registry, &Source::new(&a), &Source::new(&b), all)
+        }
+        Command::Extract { file, output } => extract::run(&io, &registry, &file, output.as_deref()),
+        Command::Matrix { inventories } => matrix::run(&io, &registry, &inventories),
+        Command::Save(arguments) => transfer::save(&io, &registry, &arguments),
+        Command::Load(arguments) => transfer::load(&io, &registry, &arguments),
+        Command::Completions { shell } => docs::completions(&io, shell),
+        Command::Man { out } => docs::man(&io, out.as_deref()),
+    }
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! `vmfctl matrix`: which device can be migrated to which.
+
+use std::{collections::BTreeMap, io::Write};
+
+use serde_json::{json, Value as Json};
+
+use crate::{
+    cli::Io,
+    decode::error_json,
+    failure::{Failure, Outcome, Result},
+    inventory::Inventory,
+    print,
+    registry::Registry,
+    source::Source,
+    sysfs::Device,
+    tree::unhex,
+    verdict::{self, Verdict},
+};
+
+/// A device of a host.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    host: &'a str,
+    device: &'a Device,
+}
+
+/// The verdict on one pair.
+struct Pair<'a> {
+    from: Place<'a>,
+    to: Place<'a>,
+    verdict: Verdict,
+}
+
+/// Judges all pairs of devices in `files`.
+pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
+    let inventories: Vec<_> = files
+        .iter()
+        .map(|file| Inventory::read(&Source::new(file)))
+        .collect::<Result<_>>()?;
+    let all: Vec<Place<'_>> = inventories.iter().flat_map(places_of).collect();
+    let mut pairs = Vec::new();
+    for from in &all {
+        let device = &from.device;
+        let preamble = unhex(&device.descriptor).ok_or_else(|| {
+            Failure::Input(format!(
+                "{} on {}: descriptor is not hexadecimal",
+                device.bdf, from.host
+            ))
+        })?;
+        for to in &all {
+            if (from.host, &device.bdf) == (to.host, &to.device.bdf) {
+                continue;
+            }
+            pairs.push(Pair {
+                from: *from,
+                to: *to,
+                verdict: verdict::judge_for(registry, &preamble, to.device),
+            });
+        }
+    }
+    let accepted = pairs.iter().all(|pair| pair.verdict.accepted());
+    let mut out = io.out();
+    if io.json {
+        let list = pairs.iter().map(|pair| {
+            json!({
+                "source": {"host": pair.from.host, "bdf": pair.from.device.bdf},
+                "destination": {"host": pair.to.host, "bdf": pair.to.device.bdf},
+                "accepted": pair.verdict.accepted(),
+                "error": pair.verdict.error.as_ref().map(error_json),
+                "no_verdict": pair.verdict.unknown,
+            })
+        });
+        let document = json!({
+            "document": "vmf-matrix/1",
+            "accepted": accepted,
+            "pairs": list.collect::<Vec<Json>>(),
+        });
+        serde_json::to_writer_pretty(&mut out, &document)?;
+        writeln!(out)?;
+    } else {
+        text(&mut out, &inventories, &pairs)?;
+    }
+    out.flush()?;
+    Ok(Outcome::of(accepted))
+}
+
+fn places_of(inventory: &Inventory) -> impl Iterator<Item = Place<'_>> {
+    inventory.devices.iter().map(|device| Place {
+        host: &inventory.hostname,
+        device,
+    })
+}
+
+/// A table of hosts, then every refusal.
+fn text(out: &mut dyn Write, inventories: &[Inventory], pairs: &[Pair<'_>]) -> Result<()> {
+    let mut cells: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+    for pair in pairs {
+        let (good, all) = cells.entry((pair.from.host, pair.to.host)).or_default();
+        *all = all.saturating_add(1);
+        *good = good.saturating_add(u32::from(pair.verdict.accepted()));
+    }
+    let hosts: Vec<_> = inventories
+        .iter()
+        .map(|inventory| inventory.hostname.as_str())
+        .collect();
+    let mut rows = vec![vec!["from \\ to".to_string()]];
+    if let Some(head) = rows.first_mut() {
+        head.extend(hosts.iter().map(|host| (*host).to_string()));
+    }
+    for from in &hosts {
+        let mut row = vec![(*from).to_string()];
+        row.extend(hosts.iter().map(|to| match cells.get(&(from, to)) {
+            None => "-".into(),
+            Some((good, all)) => format!("{good} of {all}"),
+        }));
+        rows.push(row);
+    }
+    print::table(out, &rows)?;
+    for pair in pairs {
+        let (word, why) = match (&pair.verdict.unknown, &pair.verdict.error) {
+            (Some(why), _) => ("no verdict", why.clone()),
+            (None, Some(error)) => ("refused", error.refusal().to_string()),
+            (None, None) => continue,
+        };
+        let word = print::styled(print::RED, word);
+        let (from, to) = (pair.from, pair.to);
+        let (source, destination) = (&from.device.bdf, &to.device.bdf);
+        writeln!(
+            out,
+            "{word} {source} on {} -> {destination} on {}: {why}",
+            from.host, to.host
+        )?;
+    }
+    Ok(())
+}

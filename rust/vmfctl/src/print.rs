@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! Output for people. Colour is added here and taken out again by `anstream` when the output is no
+//! terminal.
+
+use std::io::{self, Write};
+
+use anstyle::{AnsiColor, Style};
+
+use crate::tree::{Leaf, Node};
+
+/// Headings and names.
+pub(crate) const BOLD: Style = Style::new().bold();
+/// What is less important.
+pub(crate) const DIM: Style = Style::new().dimmed();
+/// A rule that holds.
+pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+/// A rule that fails.
+pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+
+/// Writes `text` in `style`.
+pub(crate) fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Writes a tree, one line for each value: offset, name, value, meaning.
+pub(crate) fn nodes(out: &mut dyn Write, nodes: &[Node], depth: usize) -> io::Result<()> {
+    nodes.iter().try_for_each(|part| node(out, part, depth))
+}
+
+fn node(out: &mut dyn Write, node: &Node, depth: usize) -> io::Result<()> {
+    let inner = depth.saturating_add(1);
+    let indent = " ".repeat(depth.saturating_mul(2));
+    match node {
+        Node::Leaf(leaf) => line(out, leaf, &indent),
+        Node::Group(_, parts) => {
+            writeln!(out, "{:10}{indent}{}", "", styled(BOLD, node.name()))?;
+            nodes(out, parts, inner)
+        }
+        Node::List(_, parts) => {
+            writeln!(out, "{:10}{indent}{}", "", styled(BOLD, node.name()))?;
+            let indent = " ".repeat(inner.saturating_mul(2));
+            for (index, part) in parts.iter().enumerate() {
+                let name = match part.name() {
+                    "" => String::new(),
+                    name => format!(" {}", styled(BOLD, name)),
+                };
+                writeln!(out, "{:10}{indent}[{index}]{name}", "")?;
+                match part {
+                    Node::Leaf(leaf) => line(out, leaf, &indent)?,
+                    Node::Group(_, parts) | Node::List(_, parts) => {
+                        nodes(out, parts, inner.saturating_add(1))?;
+                    }
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+fn line(out: &mut dyn Write, leaf: &Leaf, indent: &str) -> io::Result<()> {
+    let value = leaf.text();
+    let name = format!("{indent}{}", leaf.name);
+    let mut text = format!("{:#08x}  {name:<26} {value:<26}", leaf.offset);
+    if !leaf.meaning.is_empty() {
+        text = format!("{text}  {}", styled(DIM, &leaf.meaning));
+    }
+    if !leaf.note.is_empty() {
+        text = format!("{text}  {}", styled(RED, &leaf.note));
+    }
+    writeln!(out, "{}", text.trim_end())
+}
+
+/// Writes rows as columns that are as wide as they have to be.
+pub(crate) fn table(out: &mut dyn Write, rows: &[Vec<String>]) -> io::Result<()> {
+    let mut widths = Vec::new();
+    for row in rows {
+        for (index, cell) in row.iter().enumerate() {
+            let len = cell.chars().count();
+            match widths.get_mut(index) {
+                Some(width) => *width = len.max(*width),
+                None => widths.push(len),
+            }
+        }
+    }
+    for row in rows {
+        let cells = row.iter().zip(&widths);
+        let cells: Vec<_> = cells
+            .map(|(cell, width)| format!("{cell:width$}"))
+            .collect();
+        writeln!(out, "{}", cells.join("  ").trim_end())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! The registry as data: all names, layouts, units and meanings come from here.
+//!
+//! `registry.json` is generated from the YAML in Documentation/registry and built in; `--registry`
+//! takes another one. Only what the tool shows is read; other keys are ignored.
+
+use std::{fs, path::Path};
+
+use serde::{Deserialize, Deserializer};
+
+use crate::failure::{Failure, Result};
+
+/// The registry that this tool was built with.
+const BUILT_IN: &str = include_str!("../../../Documentation/registry/registry.json");
+
+/// All of it.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Registry {
+    pub(crate) registry: Head,
+    pub(crate) container: Container,
+    pub(crate) profiles: Vec<Profile>,
+    pub(crate) tuples: Vec<Tuple>,
+}
+
+/// Which registry it is.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Head {
+    pub(crate) name: String,
+    pub(crate) revision: u32,
+}
+
+/// The container: what all streams have in common.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Container {
+    pub(crate) sections: Vec<Section>,
+    pub(crate) section_flags: Vec<Bit>,
+    pub(crate) attribute_flags: Vec<Bit>,
+    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) rules: Vec<Numbered>,
+    pub(crate) structures: Vec<Structure>,
+    errors: Vec<ErrorClass>,
+}
+
+/// A class of refusals.
+#[derive(Deserialize, Debug)]
+struct ErrorClass {
+    number: i32,
+    doc: String,
+}
+
+/// A section type, of the container (with `content`) or of a profile (with `fields`).
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Section {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: u32,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) content: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) fields: Vec<Field>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) doc: String,
+}
+
+/// One bit of a field or of the feature words.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Bit {
+    pub(crate) bit: u32,
+    pub(crate) name: String,
+}
+
+/// A name for a number.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Numbered {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+}
+
+/// An attribute of the descriptor.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Attribute {
+    pub(crate) key: u16,
+    pub(crate) name: String,
+    pub(crate) content: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) unit: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) doc: String,
+}
+
+/// A structure of the container.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Structure {
+    pub(crate) name: String,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// The type of a field, or of the elements of one that is an array.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Scalar {
+    U8,
+    U16,
+    U32,
+    U64,
+}
+
+impl Scalar {
+    /// Its size in bytes.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::U32 => 4,
+            Self::U64 => 8,
+        }
+    }
+}
+
+/// A field of a structure or of a section.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Field {
+    name: String,
+    #[serde(default)]
+    wire_name: Option<String>,
+    pub(crate) offset: usize,
+    #[serde(rename = "type")]
+    pub(crate) scalar: Scalar,
+    /// The number of elements, if it is an array.
+    #[serde(default)]
+    pub(crate) count: Option<usize>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) unit: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) doc: String,
+    #[serde(default, deserialize_with = "or_default")]
+    flags: Vec<Bit>,
+    #[serde(default, deserialize_with = "or_default")]
+    bits: Vec<Bit>,
+}
+
+impl Field {
+    /// Its name on the wire, as vmf.rst spells it.
+    pub(crate) fn name(&self) -> String {
+        let name = self.wire_name.as_deref().unwrap_or(&self.name);
+        name.replace('-', "_")
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.scalar.size().saturating_mul(self.count.unwrap_or(1))
+    }
+
+    /// Where it ends in its structure.
+    pub(crate) fn end(&self) -> usize {
+        self.offset.saturating_add(self.len())
+    }
+
+    /// The bits that have names.
+    pub(crate) fn bits(&self) -> impl Iterator<Item = &Bit> {
+        self.flags.iter().chain(&self.bits)
+    }
+}
+
+/// A profile.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Profile {
+    pub(crate) name: String,
+    pub(crate) uuid: uuid::Text,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) title: String,
+    pub(crate) versions: Vec<Version>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) features: Vec<Bit>,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) limits: Vec<LimitDoc>,
+    pub(crate) sections: Vec<Section>,
+}
+
+impl Profile {
+    /// The newest version.
+    pub(crate) fn newest(&self) -> u32 {
+        let versions = self.versions.iter().map(|version| version.version);
+        versions.max().unwrap_or(0)
+    }
+}
+
+/// A version of a profile.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Version {
+    pub(crate) version: u32,
+}
+
+/// A limit of a profile.
+#[derive(Deserialize, Debug)]
+pub(crate) struct LimitDoc {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) unit: String,
+}
+
+/// Which devices offer which profile.
+#[derive(Deserialize, Debug)]
+pub(crate) struct Tuple {
+    pub(crate) name: String,
+    pub(crate) presented: Pattern,
+    pub(crate) profile: String,
+    #[serde(default, deserialize_with = "or_default")]
+    pub(crate) status: String,
+}
+
+/// The devices of a tuple.
+#[derive(Deserialize, Debug)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct Pattern {
+    pub(crate) vendor: u16,
+    pub(crate) device: u16,
+    pub(crate) subvendor: IdOrAny,
+    pub(crate) subdevice: IdOrAny,
+    pub(crate) revision: Revisions,
+    pub(crate) class: u32,
+    pub(crate) is_vf: bool,
+}
+
+/// An id, or the word `any`.
+#[derive(Deserialize, Clone, Copy, Debug)]
+#[serde(untagged)]
+pub(crate) enum IdOrAny {
+    Id(u16),
+    Any(AnyWord),
+}
+
+/// A list of revisions, or the word `any`.
+#[derive(Deserialize, Debug)]
+#[serde(untagged)]
+pub(crate) enum Revisions {
+    List(Vec<u8>),
+    Any(AnyWord),
+}
+
+/// The word `any`.
+#[derive(Deserialize, Clone, Copy, Debug)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AnyWord {
+    Any,
+}
+
+/// UUIDs in their text form.
+pub(crate) mod uuid {
+    use serde::{de::Error, Deserialize, Deserializer};
+
+    /// A UUID that the registry spells as text.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub(crate) struct Text(pub(crate) [u8; 16]);
+
+    impl<'de> Deserialize<'de> for Text {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            let uuid = ::uuid::Uuid::parse_str(&text).map_err(D::Error::custom)?;
+            Ok(Self(uuid.into_bytes()))
+        }
+    }
+}
+
+/// Takes `null` for the default.
+fn or_default<'de, D, T>(deserializer: D) -> core::result::Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl Registry {
+    /// The registry in `path`, or the one that is built in.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
+        let Some(path) = path else {
+            return serde_json::from_str(BUILT_IN)
+                .map_err(|error| Failure::Input(format!("built-in registry: {error}")));
+        };
+        let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+        serde_json::from_str(&text).map_err(|error| {
+            Failure::Input(format!(
+                "{}: not a registry.json of this revision: {error}",
+                path.display()
+            ))
+        })
+    }
+
+    /// The profile with this name.
+    pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {
+        self.profiles.iter().find(|profile| profile.name == name)
+    }
+
+    /// The profile with this UUID.
+    pub(crate) fn profile_of(&self, uuid: [u8; 16]) -> Option<&Profile> {
+        let mut all = self.profiles.iter();
+        all.find(|profile| profile.uuid.0 == uuid)
+    }
+
+    /// The fields of a structure of the container; none if it is unknown.
+    pub(crate) fn structure(&self, name: &str) -> &[Field] {
+        let mut all = self.container.structures.iter();
+        all.find(|structure| structure.name == name)
+            .map_or(&[], |structure| &structure.fields)
+    }
+
+    /// What it means that a stream is refused with `errno`.
+    pub(crate) fn error(&self, errno: i32) -> Option<&str> {
+        let mut all = self.container.errors.iter();
+        all.find(|class| class.number == errno)
+            .map(|class| class.doc.as_str())
+    }
+
+    /// The attribute with this key.
+    pub(crate) fn attribute(&self, key: u16) -> Option<&Attribute> {
+        let mut all = self.container.attributes.iter();
+        all.find(|attribute| attribute.key == key)
+    }
+
+    /// The section type `kind`, of the container or of `profile`.
+    pub(crate) fn section<'a>(
+        &'a self,
+        kind: u32,
+        profile: Option<&'a Profile>,
+    ) -> Option<&'a Section> {
+        let own = profile.map_or(&[][..], |profile| &profile.sections);
+        let mut all = self.container.sections.iter().chain(own);
+        all.find(|section| section.kind == kind)
+    }
+
+    /// The most specific tuple that a device with this identity belongs to.
+    pub(crate) fn tuple(&self, id: &vmf::Presented) -> Option<&Tuple> {
+        let fits = self
+            .tuples
+            .iter()
+            .filter(|tuple| tuple.presented.matches(id));
+        fits.max_by_key(|tuple| tuple.presented.weight())
+    }
+}
+
+impl Pattern {
+    fn matches(&self, id: &vmf::Presented) -> bool {
+        let any_or = |want: IdOrAny, got| match want {
+            IdOrAny::Id(want) => want == got,
+            IdOrAny::Any(AnyWord::Any) => true,
+        };
+        let [interface, subclass, base] = id.class;
+        self.vendor == id.vendor
+            && self.device == id.device
+            && any_or(self.subvendor, id.subvendor)
+            && any_or(self.subdevice, id.subdevice)
+            && match &self.revision {
+                Revisions::List(list) => list.contains(&id.revision),
+                Revisions::Any(AnyWord::Any) => true,
+            }
+            && self.class == u32::from_be_bytes([0, base, subclass, interface])
+            && self.is_vf == id.is_vf()
+    }
+
+    /// How many parts of the identity the pattern fixes.
+    fn weight(&self) -> usize {
+        let ids = [self.subvendor, self.subdevice];
+        let fixed = ids.iter().filter(|id| matches!(id, IdOrAny::Id(_))).count();
+        fixed.saturating_add(usize::from(matches!(self.revision, Revisions::List(_))))
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! What the command line names: a device, a file, the standard input.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    path::PathBuf,
+};
+
+use vmf::{FileHeader, SectionHeader, PREAMBLE_MAX};
+
+use crate::{
+    failure::{Failure, Result},
+    inventory::Inventory,
+    sysfs::{Bdf, Sysfs},
+};
+
+/// Where bytes come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Device(Bdf),
+    File(PathBuf),
+    Stdin,
+}
+
+impl Source {
+    /// Takes a PCI address, `-` or a path; a path that looks like an address needs a `./`.
+    pub(crate) fn new(text: &str) -> Self {
+        match (text, Bdf::parse(text)) {
+            ("-", _) => Self::Stdin,
+            (_, Some(bdf)) => Self::Device(bdf),
+            (path, None) => Self::File(path.into()),
+        }
+    }
+
+    /// How messages call it.
+    pub(crate) fn label(&self) -> String {
+        match self {
+            Self::Device(bdf) => bdf.to_string(),
+            Self::File(path) => path.display().to_string(),
+            Self::Stdin => "standard input".into(),
+        }
+    }
+
+    /// Opens a file; a device has none.
+    pub(crate) fn open(&self) -> Result<Box<dyn Read>> {
+        match self {
+            Self::File(path) => match File::open(path) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(error) => Err(Failure::io(path, &error)),
+            },
+            Self::Stdin => Ok(Box::new(io::stdin())),
+            Self::Device(bdf) => Err(Failure::Usage(format!(
+                "{bdf} is a device and a file is needed here; \"vmfctl save\" makes one"
+            ))),
+        }
+    }
+
+    /// The length of a file, if it is known.
+    pub(crate) fn len(&self) -> Option<u64> {
+        match self {
+            Self::File(path) => Some(path.metadata().ok()?.len()),
+            _ => None,
+        }
+    }
+
+    /// Reads a descriptor: file header and DESCRIPTOR, which may be the start of a whole stream.
+    pub(crate) fn preamble(&self, sysfs: &Sysfs) -> Result<Vec<u8>> {
+        match self {
+            Self::Device(bdf) => sysfs.descriptor(bdf),
+            _ => Ok(preamble(self.head()?)),
+        }
+    }
+
+    /// Reads the start of a file: one byte more than a descriptor can have.
+    fn head(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let most = PREAMBLE_MAX.saturating_add(1) as u64;
+        let read = self.open()?.take(most).read_to_end(&mut bytes);
+        read.map_err(|error| Failure::Input(format!("{}: {error}", self.label())))?;
+        Ok(bytes)
+    }
+
+    /// Opens a file; also returns the descriptor at its start.
+    pub(crate) fn open_with_head(&self) -> Result<(Vec<u8>, impl Read)> {
+        let mut head = Vec::new();
+        let mut input = self.open()?;
+        let read = input
+            .by_ref()
+            .take(PREAMBLE_MAX as u64)
+            .read_to_end(&mut head);
+        read.map_err(|error| Failure::Input(format!("{}: {error}", self.label())))?;
+        let whole = io::Cursor::new(head.clone()).chain(input);
+        Ok((preamble(head), whole))
+    }
+
+    /// Reads an inventory, or else a descriptor.
+    pub(crate) fn inventory_or_preamble(&self) -> Result<core::result::Result<Inventory, Vec<u8>>> {
+        let mut bytes = Vec::new();
+        let head = self.open()?.take(1).read_to_end(&mut bytes);
+        let magic = vmf::registry::MAGIC.first();
+        match head.map(|_| bytes.first() == magic) {
+            Ok(true) => Ok(Err(preamble(self.head()?))),
+            Ok(false) => Ok(Ok(Inventory::read(self)?)),
+            Err(error) => Err(Failure::Input(format!("{}: {error}", self.label()))),
+        }
+    }
+}
+
+/// Cuts the start of a stream behind its first DESCRIPTOR, if it is one.
+pub(crate) fn preamble(mut bytes: Vec<u8>) -> Vec<u8> {
+    if let Some(len) = preamble_len(&bytes) {
+        bytes.truncate(len);
+    }
+    bytes
+}
+
+fn preamble_len(bytes: &[u8]) -> Option<usize> {
+    let file_header = FileHeader::open(bytes.first_chunk()?).ok()?;
+    let at = usize::try_from(file_header.header_len).ok()?;
+    let header = SectionHeader::decode(bytes.get(at..)?.first_chunk()?);
+    let payload = usize::try_from(header.length).ok()?;
+    at.checked_add(vmf::section_len(payload))
+}

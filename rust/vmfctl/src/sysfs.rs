@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! What a bound driver says of a device: `migration_format/` in sysfs.
+
+use std::{
+    collections::BTreeMap,
+    fmt, fs,
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    failure::{Failure, Result},
+    tree::hex,
+};
+
+/// The address of a PCI function.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Bdf(String);
+
+impl Bdf {
+    /// Takes `0000:01:10.0` or, in domain 0, `01:10.0`; anything else is [`None`].
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let full = match text.matches(':').count() {
+            1 => format!("0000:{text}"),
+            _ => text.to_string(),
+        };
+        let (domain, rest) = full.split_once(':')?;
+        let (bus, rest) = rest.split_once(':')?;
+        let (device, function) = rest.split_once('.')?;
+        let digits = |text: &str, len: usize| {
+            text.len() == len && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+        };
+        let ok = digits(domain, 4) && digits(bus, 2) && digits(device, 2) && digits(function, 1);
+        ok.then(|| Self(full.to_ascii_lowercase()))
+    }
+}
+
+impl fmt::Display for Bdf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A device as a driver describes it. What the driver does not offer is left out.
+#[derive(Serialize, Deserialize, Clone, Debug)]
+pub(crate) struct Device {
+    pub(crate) bdf: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) driver: Option<String>,
+    #[serde(default)]
+    pub(crate) container_version: String,
+    pub(crate) profile: String,
+    #[serde(default)]
+    pub(crate) profile_uuid: String,
+    pub(crate) profile_version: u32,
+    pub(crate) profile_floor: u32,
+    #[serde(default)]
+    pub(crate) min_reader: u32,
+    /// Hexadecimal; feature 0 is the lowest bit.
+    pub(crate) features: String,
+    #[serde(default)]
+    pub(crate) subsystem_rule: String,
+    pub(crate) limits: BTreeMap<String, u64>,
+    pub(crate) stream_max: u64,
+    #[serde(default)]
+    pub(crate) registry_revision: u32,
+    #[serde(default)]
+    pub(crate) target_profile_version: u32,
+    /// Hexadecimal: file header and DESCRIPTOR, as they would be sent.
+    pub(crate) descriptor: String,
+}
+
+/// The `/sys` of this host, or a copy of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sysfs {
+    pub(crate) root: PathBuf,
+}
+
+impl Sysfs {
+    /// The directory of a PCI function.
+    pub(crate) fn device_dir(&self, bdf: &Bdf) -> PathBuf {
+        self.root.join("bus/pci/devices").join(&bdf.0)
+    }
+
+    fn format_dir(&self, bdf: &Bdf) -> PathBuf {
+        self.device_dir(bdf).join("migration_format")
+    }
+
+    /// The functions that describe their format, by address.
+    pub(crate) fn devices(&self) -> Result<Vec<Bdf>> {
+        let dir = self.root.join("bus/pci/devices");
+        let entries = fs::read_dir(&dir).map_err(|error| Failure::io(&dir, &error))?;
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut found: Vec<_> = names
+            .filter_map(|name| Bdf::parse(&name))
+            .filter(|bdf| self.format_dir(bdf).is_dir())
+            .collect();
+        found.sort();
+        Ok(found)
+    }
+
+    /// The name of the driver that a function is bound to.
+    pub(crate) fn driver(&self, bdf: &Bdf) -> Option<String> {
+        let link = fs::read_link(self.device_dir(bdf).join("driver")).ok()?;
+        Some(link.file_name()?.to_str()?.to_string())
+    }
+
+    /// Explains why there is nothing to read.
+    fn missing(&self, bdf: &Bdf) -> Option<Failure> {
+        if self.format_dir(bdf).is_dir() {
+            return None;
+        }
+        let why = match (self.device_dir(bdf).is_dir(), self.driver(bdf)) {
+            (false, _) => "no such PCI function".to_string(),
+            (true, None) => "no driver is bound; bind a variant driver that writes VMF".into(),
+            (true, Some(driver)) => format!(
+                "driver {driver} has no migration_format/; bind a variant driver that writes VMF"
+            ),
+        };
+        Some(Failure::Input(format!("{bdf}: {why}")))
+    }
+
+    /// The descriptor that a function would send: file header and DESCRIPTOR.
+    pub(crate) fn descriptor(&self, bdf: &Bdf) -> Result<Vec<u8>> {
+        if let Some(failure) = self.missing(bdf) {
+            return Err(failure);
+        }
+        let path = self.format_dir(bdf).join("descriptor");
+        fs::read(&path).map_err(|error| Failure::io(&path, &error))
+    }
+
+    /// All that the driver of a function says.
+    pub(crate) fn device(&self, bdf: &Bdf) -> Result<Device> {
+        let descriptor = hex(&self.descriptor(bdf)?);
+        let dir = self.format_dir(bdf);
+        let text = |name: &str| read_line(&dir.join(name));
+        let small = |name: &str| {
+            let wide = read_number(&dir.join(name))?;
+            u32::try_from(wide).map_err(|_| bad_number(&dir.join(name)))
+        };
+        Ok(Device {
+            bdf: bdf.to_string(),
+            driver: self.driver(bdf),
+            container_version: text("container_version")?,
+            profile: text("profile")?,
+            profile_uuid: text("profile_uuid")?,
+            profile_version: small("profile_version")?,
+            profile_floor: small("profile_floor")?,
+            min_reader: small("min_reader")?,
+            features: text("features")?,
+            subsystem_rule: text("subsystem_rule")?,
+            limits: limits(&dir)?,
+            stream_max: read_number(&dir.join("stream_max"))?,
+            registry_revision: small("registry_revision")?,
+            target_profile_version: small("target_profile_version")?,
+            descriptor,
+        })
+    }
+
+    /// Shows a descriptor to the driver of a function.
+    ///
+    /// Returns the errno with which it refuses, 0 if it does not, or [`None`] if this host or user
+    /// cannot ask.
+    pub(crate) fn check(&self, bdf: &Bdf, descriptor: &[u8]) -> Result<Option<i32>> {
+        let path = self.format_dir(bdf).join("check");
+        let file = fs::OpenOptions::new().write(true).open(&path);
+        match file.and_then(|mut file| file.write_all(descriptor)) {
+            Ok(()) => Ok(Some(0)),
+            Err(error) => match (error.kind(), error.raw_os_error()) {
+                (io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied, _) => Ok(None),
+                (_, Some(errno)) => Ok(Some(errno)),
+                _ => Err(Failure::io(&path, &error)),
+            },
+        }
+    }
+
+    /// The last reasons that the driver of a function gave, if they can be read.
+    pub(crate) fn last_error(&self, bdf: &Bdf) -> Option<String> {
+        let driver = self.driver(bdf)?;
+        let debug = self.root.join("kernel/debug");
+        [&driver, &driver.replace('-', "_")]
+            .iter()
+            .map(|driver| debug.join(driver).join(&bdf.0).join("last_error"))
+            .find_map(|path| fs::read_to_string(path).ok())
+            .map(|text| text.trim_end().to_string())
+            .filter(|text| !text.is_empty())
+    }
+}
+
+fn read_line(path: &Path) -> Result<String> {
+    let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
+    Ok(text.trim().to_string())
+}
+
+fn bad_number(path: &Path) -> Failure {
+    Failure::Input(format!("{}: not a number in range", path.display()))
+}
+
+fn read_number(path: &Path) -> Result<u64> {
+    number(&read_line(path)?).ok_or_else(|| bad_number(path))
+}
+
+/// A number in decimal, or in hexadecimal behind `0x`.
+fn number(text: &str) -> Option<u64> {
+    match text.strip_prefix("0x") {
+        Some(digits) => u64::from_str_radix(digits, 16).ok(),
+        None => text.parse().ok(),
+    }
+}
+
+/// The files `limit_<name>`.
+fn limits(dir: &Path) -> Result<BTreeMap<String, u64>> {
+    let entries = fs::read_dir(dir).map_err(|error| Failure::io(dir, &error))?;
+    let mut limits = BTreeMap::new();
+    for name in entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()) {
+        if let Some(limit) = name.strip_prefix("limit_") {
+            limits.insert(limit.replace('_', "-"), read_number(&dir.join(&name))?);
+        }
+    }
+    Ok(limits)
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! Verdicts: the codec of the kernel, on behalf of some destination.
+
+use std::io::{self, Read};
+
+use vmf::{
+    profile::{self, Verifier},
+    Capabilities, Crc32c, Descriptor, Finding, Presented, Reader, Visitor,
+};
+
+use crate::{
+    failure::{Failure, Result},
+    registry::{Registry, Revisions},
+    source,
+    sysfs::Device,
+    tree::{unhex, uuid_text},
+};
+
+/// How this tool computes CRC32C.
+pub(crate) fn crc() -> Crc32c {
+    Crc32c::new(crc32c::crc32c_append).with_combine(crc32c::crc32c_combine)
+}
+
+/// The descriptor in the first section of `preamble`, if it is well formed.
+pub(crate) fn descriptor(preamble: &[u8]) -> core::result::Result<Descriptor<'_>, String> {
+    let file_header = preamble
+        .first_chunk()
+        .ok_or("too short for a VMF file header")?;
+    let header = vmf::FileHeader::open(file_header).map_err(|refusal| refusal.to_string())?;
+    let start = usize::try_from(header.header_len).unwrap_or(usize::MAX);
+    let section = preamble.get(start..).unwrap_or(&[]);
+    let head = section.first_chunk().ok_or("too short for a DESCRIPTOR")?;
+    let header = vmf::SectionHeader::open(head, crc()).map_err(|refusal| refusal.to_string())?;
+    let len = usize::try_from(header.length).unwrap_or(usize::MAX);
+    let payload = section
+        .get(head.len()..)
+        .and_then(|body| body.get(..len))
+        .ok_or("the DESCRIPTOR is cut off")?;
+    Descriptor::parse(payload).map_err(|malformed| malformed.refusal.to_string())
+}
+
+/// The profile `name`, in the codec.
+fn known(name: &str) -> Result<&'static vmf::Profile> {
+    profile::find(name).ok_or_else(|| {
+        Failure::Input(format!(
+            "profile {name} is unknown to the codec of this vmfctl, so it has no verdict on it; \
+             a newer vmfctl may have"
+        ))
+    })
+}
+
+/// The capabilities at a version that the codec knows.
+fn capabilities(
+    profile: &'static vmf::Profile,
+    version: u32,
+    presented: Presented,
+) -> Result<Capabilities> {
+    profile.capabilities(version, presented).ok_or_else(|| {
+        Failure::Input(format!(
+            "version {version} of profile {} is unknown to the codec of this vmfctl, which has \
+             versions up to {}",
+            profile.name,
+            profile.newest()
+        ))
+    })
+}
+
+/// A device as the registry promises it, for whoever sends `preamble`.
+///
+/// Profile and identity are those of the tuple that fits best, so that a wrong one shows; without a
+/// descriptor those of any, as it is refused anyway. The version is the newest if it is not given.
+pub(crate) fn of_registry(
+    registry: &Registry,
+    preamble: &[u8],
+    version: Option<u32>,
+) -> Result<Capabilities> {
+    let parsed = descriptor(preamble).ok();
+    let id = parsed.map_or_else(Presented::default, |known| known.presented());
+    let tuple = registry.tuple(&id).or(match parsed {
+        Some(_) => None,
+        None => registry.tuples.first(),
+    });
+    let named = parsed.map_or("", |known| known.profile_name());
+    let name = tuple.map_or(named, |tuple| &tuple.profile);
+    let profile = known(name)?;
+
+    let listed = registry.tuples.iter().filter(|tuple| tuple.profile == name);
+    let revisions: Vec<u8> = listed
+        .flat_map(|tuple| match &tuple.presented.revision {
+            Revisions::List(list) => list.clone(),
+            Revisions::Any(_) => vec![id.revision],
+        })
+        .collect();
+    let revision = match revisions.first() {
+        Some(first) if !revisions.contains(&id.revision) => *first,
+        _ => id.revision,
+    };
+    let presented = profile.presented(id.subvendor, id.subdevice, revision);
+    let newest = registry.profile(name).map(|known| known.newest());
+    let version = version.or(newest).unwrap_or(profile.newest());
+    capabilities(profile, version, presented)
+}
+
+/// A device that sends `descriptor`: it takes at least what it sends.
+pub(crate) fn of_descriptor(descriptor: &Descriptor<'_>) -> Result<Capabilities> {
+    let profile = known(descriptor.profile_name())?;
+    let mut caps = capabilities(profile, descriptor.version(), descriptor.presented())?;
+    for limit in descriptor.limits() {
+        caps.limits.set(limit.id, limit.value);
+    }
+    caps.stream_max = descriptor.stream_max();
+    Ok(caps)
+}
+
+/// A device in an inventory or in sysfs.
+fn of_device(device: &Device) -> Result<Capabilities> {
+    let wrong = |what: &str| Failure::Input(format!("{}: {what}", device.bdf));
+    let bytes = unhex(&device.descriptor).ok_or_else(|| wrong("descriptor is not hexadecimal"))?;
+    let descriptor = descriptor(&bytes).map_err(|error| wrong(&format!("descriptor: {error}")))?;
+    let profile = known(&device.profile)?;
+    let mut caps = capabilities(profile, device.profile_version, descriptor.presented())?;
+    caps.floor = device.profile_floor;
+    caps.stream_max = device.stream_max;
+    for limit in profile.limits {
+        if let Some(value) = device.limits.get(limit.name) {
+            caps.limits.set(limit.id, *value);
+        }
+    }
+    caps.features = features(&device.features).ok_or_else(|| wrong("features is no number"))?;
+    Ok(caps)
+}
+
+/// Features as one hexadecimal number, of which feature 0 is the lowest bit.
+fn features(text: &str) -> Option<vmf::Features> {
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let bytes = u128::from_str_radix(digits, 16).ok()?.to_le_bytes();
+    let mut features = vmf::Features::default();
+    for (to, word) in features.0.iter_mut().zip(bytes.chunks_exact(8)) {
+        *to = u64::from_le_bytes(word.try_into().ok()?);
+    }
+    Some(features)
+}
+
+/// What a destination says to a descriptor.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// Every rule, if the descriptor is well formed.
+    pub(crate) rules: Vec<Rule>,
+    /// The refusal.
+    pub(crate) error: Option<vmf::Error>,
+    /// Why there is no verdict, if so.
+    pub(crate) unknown: Option<String>,
+}
+
+impl Verdict {
+    /// Whether the destination takes the stream, as far as this tool can tell.
+    pub(crate) fn accepted(&self) -> bool {
+        self.error.is_none() && self.unknown.is_none()
+    }
+}
+
+/// One rule of a verdict, with values as people read them.
+#[derive(Debug)]
+pub(crate) struct Rule {
+    /// What was compared.
+    pub(crate) name: String,
+    pub(crate) got: String,
+    pub(crate) want: String,
+    /// Whether the destination compares at all.
+    pub(crate) compared: bool,
+    pub(crate) code: Option<vmf::Code>,
+}
+
+/// Judges `preamble` on behalf of a device in an inventory or in sysfs.
+pub(crate) fn judge_for(registry: &Registry, preamble: &[u8], device: &Device) -> Verdict {
+    match of_device(device) {
+        Ok(caps) => judge(registry, preamble, &caps),
+        Err(failure) => Verdict {
+            rules: Vec::new(),
+            error: None,
+            unknown: Some(failure.to_string()),
+        },
+    }
+}
+
+/// Judges `preamble` on behalf of a destination with `caps`.
+pub(crate) fn judge(registry: &Registry, preamble: &[u8], caps: &Capabilities) -> Verdict {
+    let mut buf = vec![0; caps.buffer_len()];
+    let error = vmf::preflight(preamble, caps, crc(), &mut buf).err();
+    let mut rules = Vec::new();
+    if let Ok(descriptor) = descriptor(&source::preamble(preamble.to_vec())) {
+        vmf::check_each(&descriptor, caps, &mut |finding| {
+            rules.push(rule(registry, &descriptor, caps, &finding));
+        });
+    }
+    Verdict {
+        rules,
+        error,
+        unknown: None,
+    }
+}
+
+fn rule(
+    registry: &Registry,
+    descriptor: &Descriptor<'_>,
+    caps: &Capabilities,
+    finding: &Finding,
+) -> Rule {
+    let limit = || {
+        let mut limits = caps.limits.as_slice().iter();
+        limits.find(|limit| u64::from(limit.id) == finding.id)
+    };
+    let number = |value: u64| value.to_string();
+    let hex = |value: u64| format!("{value:#06x}");
+    let (got, want) = (finding.got, finding.want);
+    let (got, want) = match finding.rule {
+        "profile UUID" => (
+            uuid_text(descriptor.profile_uuid()),
+            uuid_text(caps.profile_uuid),
+        ),
+        "profile name" => (descriptor.profile_name().into(), caps.profile_name.into()),
+        "vendor id" | "device id" | "subsystem vendor id" | "subsystem id" => (hex(got), hex(want)),
+        "class code" => (format!("{got:06x}"), format!("{want:06x}")),
+        "required features" => (format!("{got:#x}"), format!("{want:#x}")),
+        "is a VF" => ((got != 0).to_string(), (want != 0).to_string()),
+        "rule of a limit" => {
+            let name = |byte| {
+                let byte = u8::try_from(byte).unwrap_or(0);
+                vmf::Rule::from_byte(byte).map_or(number(byte.into()), |rule| rule.name().into())
+            };
+            (name(got), name(want))
+        }
+        _ => (number(got), number(want)),
+    };
+    let rule = finding.rule;
+    let name = match rule {
+        "rule of a limit" => match limit() {
+            Some(limit) => format!("{rule} {}", limit.name),
+            None => rule.into(),
+        },
+        "profile version too new" => "oldest reader of the stream <= newest version read".into(),
+        "profile version too old" => "version of the stream >= oldest version read".into(),
+        "required features" => format!("required features, word {}", finding.id),
+        "unknown mandatory attribute" if finding.code.is_none() => format!("no {rule}"),
+        _ if rule.contains("section") => {
+            let kind = u32::try_from(finding.id).unwrap_or(0);
+            let profile = registry.profile(descriptor.profile_name());
+            let known = registry.section(kind, profile);
+            format!(
+                "{rule}: {}",
+                known.map_or(format!("{kind:#x}"), |known| known.name.clone())
+            )
+        }
+        _ => match limit().filter(|limit| limit.name == rule) {
+            Some(limit) => format!("limit {rule} ({})", limit.rule.name()),
+            None => rule.into(),
+        },
+    };
+    let compared = match rule {
+        "subsystem vendor id" | "subsystem id" => caps.subsystem == vmf::Match::Equal,
+        "revision id" => caps.revision == vmf::Match::Equal,
+        _ => true,
+    };
+    Rule {
+        name,
+        got,
+        want,
+        compared,
+        code: finding.code,
+    }
+}
+
+/// Reads a whole stream as a destination with `caps` does; the outer error is that of the input.
+pub(crate) fn verify(
+    mut input: impl Read,
+    caps: &Capabilities,
+) -> io::Result<core::result::Result<u64, vmf::Error>> {
+    let Some(profile) = profile::find(caps.profile_name) else {
+        return Err(io::Error::other("the profile is unknown"));
+    };
+    let mut reader = Reader::new(*caps, crc(), vec![0; caps.buffer_len()]);
+    let mut verifier = Verifier::new(profile);
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        let len = match input.read(&mut chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            other => other?,
+        };
+        if len == 0 {
+            return Ok(reader.finish().map(|()| reader.offset()));
+        }
+        if let Err(error) = feed(&mut reader, chunk.get(..len).unwrap_or(&[]), &mut verifier) {
+            return Ok(Err(error));
+        }
+    }
+}
+
+fn feed(
+    reader: &mut Reader<Vec<u8>>,
+    bytes: &[u8],
+    visitor: &mut impl Visitor,
+) -> core::result::Result<(), vmf::Error> {
+    reader.feed(bytes, visitor).map(|_| ())
+}
