@@ -26,7 +26,8 @@ clean:
 demo:
 	@$(RUN) demo $(LANE)
 
-# The cargo tests have no lane and no glob: they run with the whole suite only.
+# The cargo tests and the fuzz targets have no lane and no glob: they run with the
+# whole suite only.
 test:
 	@$(RUN) test $(if $(filter-out *,$(T)),,-c) -t '$(T)' $(LANE)
 
@@ -35,6 +36,21 @@ shell:
 
 codec-test:
 	@$(RUN) cargo-test
+
+fuzz:
+	@$(RUN) fuzz $(FUZZ_TARGET)
+
+bench:
+	@$(RUN) bench
+
+docs:
+	@$(RUN) docs
+
+generate:
+	@$(RUN) generate
+
+vmfctl:
+	@$(RUN) vmfctl
 
 lint:
 	@$(RUN) lint
@@ -58,8 +74,14 @@ The module, for a kernel of yours:
 
 While you work:
   make shell         a shell in the test host, module loaded, VFs bound (LANE=)
-  make lint          formatting, clippy, checkpatch, shellcheck; silent when clean
-  make codec-test    cargo tests of the codec, rust/vmf
+  make lint          formatting, clippy, checkpatch, shellcheck, stale generated files;
+                       silent when clean
+  make codec-test    cargo tests of the crates: codec, generator, tool
+  make fuzz          fuzz the codec (FUZZ_SECONDS=60 in all, FUZZ_TARGET=NAME)
+  make bench         speed of the codec against memcpy, overhead; build/bench.json
+  make generate      what follows from Documentation/registry
+  make docs          HTML in build/docs/html
+  make vmfctl        the tool: build/vmfctl, its manual, completions
   make kernels       prepare root and kernels only (LANE=); make lab: root only
   selftests/lab/run.sh help   more: one test, a command in the lab root, paths
 
@@ -82,4 +104,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
-.PHONY: modules modules_install clean demo test shell codec-test lint kernels lab help
+.PHONY: modules modules_install clean demo test shell codec-test fuzz bench docs generate \
+	vmfctl lint kernels lab help

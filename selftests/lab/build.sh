@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck disable=SC2034,SC2154 # variables are shared with the other parts
 #
-# Builds what is the clone's own, for one lane: the module (by Kbuild, as any
+# Builds what is the clone's own. For one lane: the module (by Kbuild, as any
 # out-of-tree module), the selftests, and the initramfs that the test host boots
-# from. Everything goes to build/ in the clone. Sourced, never executed.
+# from. For all of them: the documents, the tool, and what cargo builds. Everything
+# goes to build/ in the clone. Sourced, never executed.
 
 # Modules of the distribution kernel that the test host may need; in the other
 # lanes they are built in. What they depend on comes along.
@@ -43,13 +44,14 @@ build_all() {
 	step "module-$1" "building the module for lane $1" "$BUILD/$1/module.log" build_module "$1"
 	with_lock "$BUILD/selftests.lock" step selftests 'building the selftests' \
 		"$BUILD/selftests.log" build_selftests
+	make_vmfctl >/dev/null
 	step "initramfs-$1" "making the initramfs of lane $1" "$BUILD/$1/initramfs.log" build_initramfs "$1"
 }
 
 # The part of the initramfs that does not change between runs. The kernel unpacks
 # several archives one after the other: boot.sh appends the run's settings.
 build_initramfs() {
-	local lane=$1 dir=$BUILD/$1/initramfs mods
+	local lane=$1 dir=$BUILD/$1/initramfs mods script
 	rm -rf "$dir"
 	mkdir -p "$dir/bin" "$dir/tests"
 	mods=$dir/lib/modules/$KREL
@@ -65,6 +67,10 @@ build_initramfs() {
 		mkdir -p "$mods/updates"
 		cp "$BUILD/$lane/module/$MODULE.ko" "$mods/updates/"
 	fi
+	cp "$BUILD/vmfctl" "$dir/bin/"
+	for script in "$TOP"/selftests/*_test.sh; do
+		cp "$script" "$dir/tests/$(basename "$script" .sh)"
+	done
 	if [[ -d $BUILD/selftests ]]; then
 		find "$BUILD/selftests" -maxdepth 1 -type f -perm -u+x -exec cp -t "$dir/tests" {} +
 	fi
@@ -88,4 +94,96 @@ copy_modules() {
 		mkdir -p "$to/${file%/*}"
 		cp "$from/$file" "$to/$file"
 	done
+}
+
+# in_cargo CRATE ARGUMENT...: CRATE is a folder of rust/, or of the clone if there is
+# a slash in it.
+in_cargo() {
+	local crate=$1
+	shift
+	mkdir -p "$BUILD/cargo"
+	in_root -w "$IN_TOP/$(crate_dir "$crate")" env CARGO_TARGET_DIR="$IN_TOP/build/cargo" cargo "$@"
+}
+
+crate_dir() {
+	case $1 in
+	*/*) echo "$1" ;;
+	*) echo "rust/$1" ;;
+	esac
+}
+
+# Crates are fetched once into the cache (CARGO_HOME is there); from then on
+# cargo needs no network.
+ensure_crates() {
+	local mark dir key=${1//\//-}
+	dir=$(crate_dir "$1")
+	[[ -e $TOP/$dir/Cargo.lock ]] || refuse "$dir has no Cargo.lock"
+	mark=$CACHE/cargo/fetched-$(hash_of "$TOP/$dir/Cargo.lock")
+	[[ ! -e $mark ]] || return 0
+	STEP_HOOK=explain_crates step "crates-$key" "fetching the crates that $dir needs" \
+		"$CACHE/log/crates-$key.log" in_cargo "$1" fetch --locked
+	touch "$mark"
+}
+
+explain_crates() {
+	grep -qE 'Could not resolve|failed to download|network failure|spurious network' "$1" || return 0
+	refuse "the crates registry cannot be reached (details in $1)"
+}
+
+# The documents: a warning is an error, also one about a reference.
+make_docs() {
+	ensure_extra docs
+	with_lock "$BUILD/docs/lock" step docs 'making HTML of the documents' "$BUILD/docs/docs.log" build_docs
+	echo "$BUILD/docs/html/index.html"
+}
+
+# Sphinx does not remove what is no longer there, nor is it sure to notice a picture
+# that has changed: from nothing it takes seconds.
+build_docs() {
+	rm -rf "$BUILD/docs/html" "$BUILD/docs/doctrees"
+	in_root sphinx-build -q -b html -n -W --keep-going -d build/docs/doctrees \
+		Documentation build/docs/html 2>&1 | sed "s#^$IN_TOP/##"
+}
+
+# Ratios to memcpy in the same process, so that they mean the same on any machine.
+run_bench() {
+	ensure_crates selftests/bench
+	with_lock "$BUILD/bench.lock" step bench 'building the benchmark of the codec' \
+		"$BUILD/bench.log" in_cargo selftests/bench build --release --quiet --offline
+	say '* measuring the codec: some seconds'
+	in_group in_cargo selftests/bench run --release --quiet --offline -- \
+		--json "$IN_TOP/build/bench.json"
+	echo "$BUILD/bench.json"
+}
+
+# What follows from the registry, written to where it is kept.
+run_generator() {
+	ensure_crates vmfgen
+	with_lock "$BUILD/generate.lock" step vmfgen 'building the generator' "$BUILD/vmfgen.log" \
+		in_cargo vmfgen build --quiet --offline
+	in_cargo vmfgen run --quiet --offline -- "$@"
+}
+
+# The tool, for this machine and for others: without shared libraries. The target is
+# named so that build scripts and macros stay as they are.
+make_vmfctl() {
+	ensure_crates vmfctl
+	with_lock "$BUILD/vmfctl.lock" step vmfctl 'building vmfctl' "$BUILD/vmfctl.log" build_vmfctl
+	find "$BUILD/vmfctl" "$BUILD/man" "$BUILD/completions" -type f 2>/dev/null | sort
+}
+
+build_vmfctl() {
+	local triple=x86_64-unknown-linux-gnu
+	in_root -w "$IN_TOP/rust/vmfctl" env RUSTFLAGS='-C target-feature=+crt-static' \
+		CARGO_TARGET_DIR="$IN_TOP/build/cargo" \
+		cargo build --release --offline --quiet --target "$triple"
+	cp "$BUILD/cargo/$triple/release/vmfctl" "$BUILD/vmfctl.new"
+	mv "$BUILD/vmfctl.new" "$BUILD/vmfctl"
+	# What it says of itself.
+	rm -rf "$BUILD/man" "$BUILD/completions"
+	mkdir -p "$BUILD/man" "$BUILD/completions"
+	in_root build/vmfctl man --out build/man
+	in_root build/vmfctl completions bash >"$BUILD/completions/vmfctl.bash"
+	in_root build/vmfctl completions zsh >"$BUILD/completions/_vmfctl"
+	in_root build/vmfctl completions fish >"$BUILD/completions/vmfctl.fish"
 }

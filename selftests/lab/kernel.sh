@@ -63,7 +63,7 @@ ensure_kernel() {
 	# The kernel offers KASAN and Rust together only when clang compiles the C.
 	if [[ $lane == debug ]]; then
 		KFLAGS=(LLVM=-19)
-		ensure_llvm
+		ensure_extra llvm
 	fi
 	mapfile -t fragments < <(lane_fragments "$lane")
 	ensure_source

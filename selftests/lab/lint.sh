@@ -39,6 +39,7 @@ lint_all() {
 
 	with_lock "$BUILD/lint/lock" lint_check 'clippy, as the kernel runs it' lint_clippy
 	lint_cargo
+	lint_check 'generated files' lint_generated
 
 	lint_files -name '*.[ch]'
 	((${#FILES[@]} == 0)) || lint_check checkpatch in_root perl "$KSRC/scripts/checkpatch.pl" \
@@ -53,6 +54,7 @@ import ast, sys
 for name in sys.argv[1:]:
     ast.parse(open(name, encoding="utf-8").read(), name)' "${FILES[@]}"
 
+	lint_check pictures lint_pictures
 	lint_check 'SPDX line' lint_spdx
 	lint_check 'white space' lint_space
 	((LINT_FAILED == 0))
@@ -71,19 +73,42 @@ lint_clippy() {
 
 lint_cargo() {
 	local dir
-	for dir in "$TOP"/rust/*/Cargo.toml; do
-		dir=$(basename "$(dirname "$dir")")
+	# The bindings of libFuzzer compile it wherever they are used.
+	ensure_extra fuzz
+	lint_files -name Cargo.toml
+	for dir in "${FILES[@]%/Cargo.toml}"; do
 		ensure_crates "$dir"
 		lint_check "cargo fmt: $dir" in_cargo "$dir" fmt --check
 		lint_check "cargo clippy: $dir" in_cargo "$dir" clippy --quiet --offline --all-targets -- -D warnings
 	done
 }
 
+# What is generated from the registry is what is there.
+lint_generated() {
+	local out
+	[[ -e $TOP/rust/vmfgen/Cargo.toml ]] || return 0
+	out=$(in_cargo vmfgen run --quiet --offline -- --check 2>&1) && [[ -z $out ]] && return
+	printf '%s\n' "$out" 'make generate writes these files'
+	return 1
+}
+
+# A picture that is no XML is a blank space in a browser.
+lint_pictures() {
+	lint_files -name '*.svg'
+	((${#FILES[@]} == 0)) || in_root python3 -c '
+import sys, xml.dom.minidom
+for name in sys.argv[1:]:
+    try:
+        xml.dom.minidom.parse(name)
+    except Exception as error:
+        sys.exit(f"{name}: {error}")' "${FILES[@]}"
+}
+
 # In the first lines of every file that can hold a comment.
 lint_spdx() {
 	local file bad=0
 	lint_files \( -name '*.rs' -o -name '*.[chS]' -o -name '*.sh' -o -name '*.py' -o -name '*.mk' \
-		-o -name '*.rst' -o -name '*.yaml' -o -name '*.config' -o -name 'Cargo.toml' \
+		-o -name '*.rst' -o -name '*.yaml' -o -name '*.svg' -o -name '*.config' -o -name 'Cargo.toml' \
 		-o -name Makefile -o -name Kbuild -o -path ./.ci/run -o -path './selftests/guests/init*' \)
 	for file in "${FILES[@]}"; do
 		head -n 3 "$TOP/$file" | grep -q 'SPDX-License-Identifier: ' && continue
@@ -95,6 +120,6 @@ lint_spdx() {
 
 lint_space() {
 	lint_files \( -name '*.rs' -o -name '*.[chS]' -o -name '*.sh' -o -name '*.py' -o -name '*.mk' \
-		-o -name '*.rst' -o -name '*.yaml' -o -name '*.md' -o -name Makefile -o -name Kbuild \)
+		-o -name '*.rst' -o -name '*.yaml' -o -name '*.svg' -o -name '*.md' -o -name Makefile -o -name Kbuild \)
 	(cd "$TOP" && matches_nothing grep -nE '[[:space:]]+$' "${FILES[@]}")
 }

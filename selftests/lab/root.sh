@@ -133,19 +133,42 @@ make_root() {
 	ROOT=$final
 }
 
-# What only lane debug needs is added to the root when that lane is asked for.
-LLVM_PACKAGES=(clang-19 lld-19 llvm-19)
+# What only some commands need is added to the root when one of them is run first:
+# packages, what their installation was measured to need in MiB, with some room,
+# and what they are for.
+declare -A EXTRA=(
+	[llvm]='clang-19 lld-19 llvm-19'
+	[docs]='python3-sphinx'
+	[fuzz]='g++'
+)
+declare -A EXTRA_MIB=([llvm]=800 [docs]=300 [fuzz]=300)
+declare -A EXTRA_FOR=(
+	[llvm]='clang for lane debug'
+	[docs]='Sphinx for the documents'
+	[fuzz]='a C++ compiler for libFuzzer'
+)
 
-ensure_llvm() {
-	[[ -e $ROOT/etc/vmf-llvm ]] || with_lock "$CACHE/root.lock" add_llvm
+# The mark holds the list that was installed; that of an older lab is empty.
+has_extra() {
+	local mark=$ROOT/etc/vmf-$1
+	[[ -e $mark ]] && [[ ! -s $mark || $(<"$mark") == "${EXTRA[$1]}" ]]
 }
 
-add_llvm() {
-	[[ ! -e $ROOT/etc/vmf-llvm ]] || return 0
-	need_disk 800 'clang'
+# ensure_extra NAME
+ensure_extra() {
+	has_extra "$1" || with_lock "$CACHE/root.lock" add_extra "$1"
+}
+
+add_extra() {
+	local name=$1 packages
+	! has_extra "$name" || return 0
+	read -ra packages <<<"${EXTRA[$name]}"
+	need_disk "${EXTRA_MIB[$name]}" "${EXTRA_FOR[$name]}"
 	STEP_HOOK=explain_network step apt-update 'reading the archive index' "$CACHE/log/apt-update.log" \
 		in_root -w / apt-get update
-	STEP_HOOK=explain_network step llvm 'installing clang for lane debug' "$CACHE/log/llvm.log" \
-		in_root -w / apt-get install --yes --no-install-recommends "${LLVM_PACKAGES[@]}"
-	in_root -w /etc touch vmf-llvm
+	STEP_HOOK=explain_network step "$name" "installing ${EXTRA_FOR[$name]}" "$CACHE/log/$name.log" \
+		in_root -w / apt-get install --yes --no-install-recommends "${packages[@]}"
+	in_root -w / apt-get clean
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	in_root -w /etc sh -c 'echo "$1" >"vmf-$0"' "$name" "${EXTRA[$name]}"
 }

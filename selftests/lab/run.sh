@@ -5,7 +5,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common root kernel build boot lint; do
+for part in common root kernel build boot fuzz lint; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
@@ -20,8 +20,16 @@ usage() {
 	run.sh demo [LANE]           migrate a VF under traffic, and report
 	run.sh shell [LANE]          a shell in the test host
 	run.sh lint                  all static checks
-	run.sh cargo-test            the cargo tests of every crate that has some
-	run.sh cargo CRATE ARG...    cargo on rust/CRATE, with the toolchain of the lab
+	run.sh cargo-test            the cargo tests of every crate of rust/
+	run.sh cargo CRATE ARG...    cargo on rust/CRATE, with the toolchain of the lab; a CRATE
+	                             with a slash is a folder of the clone
+	run.sh fuzz [TARGET...]      fuzz the codec, FUZZ_SECONDS (60) for all targets together
+	run.sh fuzz -r TARGET FILE...
+	                             run a fuzz target once on each of these inputs
+	run.sh bench                 speed and overhead of the codec
+	run.sh docs                  HTML of the documents
+	run.sh generate [ARG...]     what follows from the registry (vmfgen ARG...)
+	run.sh vmfctl                build/vmfctl, its manual and completions
 	run.sh exec [LANE] COMMAND...
 	                             a command inside the lab root, in the clone
 	run.sh paths [LANE...]       where the root and the kernels are
@@ -33,7 +41,7 @@ usage() {
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
 	  -s SECONDS  time limit of each program (default 120, debug 600)
-	  -c          the cargo tests as well
+	  -c          the cargo tests and the fuzz targets as well
 	VMF_GUEST_SECONDS is the time limit of a whole guest, VMF_APPEND is added to
 	the kernel's command line.
 	END
@@ -120,11 +128,16 @@ guest_twice() {
 
 # Counts what cargo says; a crate that does not build counts as one failure.
 cargo_tests() {
-	local crate log passed failed skipped status
+	local crate nested log passed failed skipped status
 	for crate in "$TOP"/rust/*/Cargo.toml; do
 		crate=$(basename "$(dirname "$crate")")
 		log=${BUILD:?}/cargo-$crate.log
 		ensure_crates "$crate"
+		# A test may be a package of its own.
+		for nested in "$TOP/rust/$crate"/tests/*/Cargo.lock; do
+			nested=${nested#"$TOP/"}
+			[[ ! -e $TOP/$nested ]] || ensure_crates "${nested%/Cargo.lock}"
+		done
 		say "* cargo tests of rust/$crate"
 		in_cargo "$crate" test --offline --no-fail-fast >"$log" 2>&1 </dev/null && status=0 || status=$?
 		read -r passed failed skipped < <(awk '
@@ -140,30 +153,6 @@ cargo_tests() {
 		TOTAL_FAILED=$((TOTAL_FAILED + failed))
 		TOTAL_SKIPPED=$((TOTAL_SKIPPED + skipped))
 	done
-}
-
-# in_cargo CRATE ARGUMENT...
-in_cargo() {
-	local crate=$1
-	shift
-	mkdir -p "$BUILD/cargo"
-	in_root -w "$IN_TOP/rust/$crate" env CARGO_TARGET_DIR="$IN_TOP/build/cargo" cargo "$@"
-}
-
-# Crates are fetched once into the cache (CARGO_HOME is there); from then on
-# cargo needs no network.
-ensure_crates() {
-	local mark
-	mark=$CACHE/cargo/fetched-$(hash_of "$TOP/rust/$1/Cargo.lock")
-	[[ -e $mark ]] && return
-	STEP_HOOK=explain_crates step "crates-$1" "fetching the crates that rust/$1 is tested with" \
-		"$CACHE/log/crates-$1.log" in_cargo "$1" fetch --locked
-	touch "$mark"
-}
-
-explain_crates() {
-	grep -qE 'Could not resolve|failed to download|network failure|spurious network' "$1" || return 0
-	refuse "the crates registry cannot be reached (details in $1)"
 }
 
 cmd_test() {
@@ -188,7 +177,10 @@ cmd_test() {
 		prepare "$lane"
 		[[ -z $build ]] || ensure_built "$lane"
 	done
-	[[ -z $cargo ]] || cargo_tests
+	if [[ -n $cargo ]]; then
+		cargo_tests
+		fuzz
+	fi
 	for lane in "${lanes[@]}"; do
 		prepare "$lane"
 		local each=${limit:-120} whole=1200
@@ -223,6 +215,17 @@ cmd_demo() {
 	sed 's/^/# /' "$NOTES" >&2
 	rm -f "$NOTES"
 	((TOTAL_FAILED == 0))
+}
+
+cmd_fuzz() {
+	ensure_root
+	if [[ ${1:-} == -r ]]; then
+		fuzz_again "${@:2}"
+		return
+	fi
+	begin_count
+	fuzz "$@"
+	end_count
 }
 
 cmd_shell() {
@@ -261,10 +264,27 @@ main() {
 		cargo_tests
 		end_count
 		;;
+	fuzz) cmd_fuzz "$@" ;;
+	bench)
+		ensure_root
+		run_bench
+		;;
+	docs)
+		ensure_root
+		make_docs
+		;;
+	generate)
+		ensure_root
+		run_generator "$@"
+		;;
+	vmfctl)
+		ensure_root
+		make_vmfctl
+		;;
 	shell) cmd_shell "$@" ;;
 	cargo)
 		ensure_root
-		ensure_crates "${1:?which crate of rust/}"
+		ensure_crates "${1:?which crate}"
 		in_cargo "$@"
 		;;
 	exec)
