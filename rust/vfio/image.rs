@@ -41,26 +41,12 @@ enum Rest {
 impl Image {
     /// Starts a session with the bytes that do not depend on the device being stopped.
     pub fn initial(bytes: KVVec<u8>) -> Self {
-        Self::new(bytes, Rest::Pending)
-    }
-
-    /// Starts a session of a stopped device, of which everything is known.
-    pub fn whole(bytes: KVVec<u8>) -> Self {
-        Self::new(bytes, Rest::Nothing)
-    }
-
-    /// Starts a session that fails after these bytes.
-    pub fn failed(bytes: KVVec<u8>, err: Error) -> Self {
-        Self::new(bytes, Rest::Failed(err))
-    }
-
-    fn new(bytes: KVVec<u8>, rest: Rest) -> Self {
         Self {
             first: bytes.len(),
             bytes,
             pos: 0,
             generation: 0,
-            rest,
+            rest: Rest::Pending,
         }
     }
 
