@@ -24,6 +24,7 @@
 
 use vfio_bindings as bindings;
 
+mod counters;
 pub mod data_file;
 pub mod dma_logging;
 pub mod image;

@@ -128,7 +128,9 @@ pub trait Migration: pci::Driver<Migration = Migratable<Self>> {
     fn running(dev: &Device<Self, Open>) -> Result<Self::Running>;
 
     /// `STOP` to `STOP_COPY`: takes the whole state.
-    fn save(dev: &Device<Self, Open>, stopped: &Self::Stopped) -> Result<Self::Saving>;
+    ///
+    /// The token can change, for what taking it reveals: a register that reading clears.
+    fn save(dev: &Device<Self, Open>, stopped: &mut Self::Stopped) -> Result<Self::Saving>;
 
     /// `STOP` to `RESUMING`: prepares to receive a stream. Does not touch the device.
     fn resume(dev: &Device<Self, Open>, stopped: &Self::Stopped) -> Result<Self::Resuming>;
@@ -241,7 +243,7 @@ pub trait PreCopy: Migration {
     /// `PRE_COPY_P2P` (or `PRE_COPY`) to `STOP_COPY`: completes the stream.
     fn complete(
         dev: &Device<Self, Open>,
-        stopped: &Self::Stopped,
+        stopped: &mut Self::Stopped,
         stream: &mut Self::Saving,
     ) -> Result;
 }

@@ -110,6 +110,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     const NAME: &'static CStr;
     /// The ids.
     const ID_TABLE: IdTable<Self::IdInfo>;
+    /// Names of what [`Device::count()`] counts, four at most.
+    const COUNTERS: &'static [&'static str] = &[];
 
     /// Makes the data of a device that is being bound; user space cannot reach it yet.
     fn probe<'bound>(

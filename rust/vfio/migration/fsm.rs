@@ -164,10 +164,12 @@ fn step<T: Migration>(
                 Err(err) => (State::RunningP2p(run), Err(err)),
             }
         }
-        (State::Stop(run), MigState::StopCopy) => match open(dev, epoch, T::save(dev, &run)) {
-            Ok((link, file)) => (State::StopCopy(run, link), Ok(Some(file))),
-            Err(err) => (State::Stop(run), Err(err)),
-        },
+        (State::Stop(mut run), MigState::StopCopy) => {
+            match open(dev, epoch, T::save(dev, &mut run)) {
+                Ok((link, file)) => (State::StopCopy(run, link), Ok(Some(file))),
+                Err(err) => (State::Stop(run), Err(err)),
+            }
+        }
         (State::Stop(run), MigState::Resuming) => {
             match T::resume(dev, &run)
                 .and_then(|stream| data_file::open_resuming(dev, epoch, stream))
@@ -188,7 +190,7 @@ fn step<T: Migration>(
         },
         (State::PreCopyP2p(run, link), MigState::StopCopy) => {
             match T::P2p::stop_quiesced(dev, run) {
-                Ok(run) => match complete(dev, &run, &link) {
+                Ok(mut run) => match complete(dev, &mut run, &link) {
                     Ok(()) => (State::StopCopy(run, link), Ok(None)),
                     Err(err) => (
                         revert(T::P2p::start_quiesced(dev, run), |run| {
@@ -201,7 +203,7 @@ fn step<T: Migration>(
             }
         }
         (State::PreCopy(run, link), MigState::StopCopy) => match T::P2p::stop_running(dev, run) {
-            Ok(run) => match complete(dev, &run, &link) {
+            Ok(mut run) => match complete(dev, &mut run, &link) {
                 Ok(()) => (State::StopCopy(run, link), Ok(None)),
                 Err(err) => (
                     revert(T::P2p::start_running(dev, run), |run| {
@@ -272,7 +274,7 @@ fn open<T: Migration>(
 
 fn complete<T: Migration>(
     dev: &Device<T, Open>,
-    stopped: &T::Stopped,
+    stopped: &mut T::Stopped,
     link: &SaveLink<T>,
 ) -> Result {
     link.with(|stream| T::PreCopy::complete(dev, stopped, stream))

@@ -139,7 +139,7 @@ pub trait PreCopyProfile<T: Migration>: private::Sealed {
     #[doc(hidden)]
     fn refresh(dev: &Device<T, Open>, live: Live<'_, T>, stream: &mut T::Saving) -> Result;
     #[doc(hidden)]
-    fn complete(dev: &Device<T, Open>, stopped: &T::Stopped, stream: &mut T::Saving) -> Result;
+    fn complete(dev: &Device<T, Open>, stopped: &mut T::Stopped, stream: &mut T::Saving) -> Result;
 }
 
 impl<T: PreCopy> PreCopyProfile<T> for WithPreCopy {
@@ -153,7 +153,7 @@ impl<T: PreCopy> PreCopyProfile<T> for WithPreCopy {
         T::refresh(dev, live, stream)
     }
 
-    fn complete(dev: &Device<T, Open>, stopped: &T::Stopped, stream: &mut T::Saving) -> Result {
+    fn complete(dev: &Device<T, Open>, stopped: &mut T::Stopped, stream: &mut T::Saving) -> Result {
         T::complete(dev, stopped, stream)
     }
 }
@@ -169,7 +169,7 @@ impl<T: Migration> PreCopyProfile<T> for WithoutPreCopy {
         Err(EINVAL)
     }
 
-    fn complete(_: &Device<T, Open>, _: &T::Stopped, _: &mut T::Saving) -> Result {
+    fn complete(_: &Device<T, Open>, _: &mut T::Stopped, _: &mut T::Saving) -> Result {
         Err(EINVAL)
     }
 }

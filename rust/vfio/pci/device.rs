@@ -11,6 +11,10 @@ use super::{
 };
 use crate::{
     bindings,
+    counters::{
+        self,
+        Counters, //
+    },
     last_error::LastError,
     stats::Stats, //
 };
@@ -63,7 +67,8 @@ pub(super) struct Inner<T: Driver> {
     reset_epoch: Atomic<u32>,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
-    /// Shows the two as long as the device is bound; a data file can keep the rest for longer, and
+    counters: Arc<Counters>,
+    /// Shows the three as long as the device is bound; a data file can keep the rest for longer, and
     /// the names must be free when the device is bound again.
     #[pin]
     debugfs: Mutex<Option<Files>>,
@@ -79,10 +84,16 @@ type File<T> = Pin<KBox<debugfs::File<Arc<T>>>>;
 struct Files {
     _arcs: File<Stats>,
     _last_error: File<LastError>,
+    _counters: File<Counters>,
 }
 
 impl Files {
-    fn new(dir: &debugfs::Dir, stats: &Arc<Stats>, last_error: &Arc<LastError>) -> Result<Self> {
+    fn new(
+        dir: &debugfs::Dir,
+        stats: &Arc<Stats>,
+        last_error: &Arc<LastError>,
+        counters: &Arc<Counters>,
+    ) -> Result<Self> {
         Ok(Self {
             _arcs: KBox::pin_init(
                 dir.read_callback_file(
@@ -100,6 +111,14 @@ impl Files {
                 ),
                 GFP_KERNEL,
             )?,
+            _counters: KBox::pin_init(
+                dir.read_callback_file(
+                    c"counters",
+                    Ok::<_, Error>(counters.clone()),
+                    &|counters: &Arc<Counters>, f| counters.show(f),
+                ),
+                GFP_KERNEL,
+            )?,
         })
     }
 }
@@ -109,12 +128,14 @@ impl<T: Driver> Inner<T> {
         data: impl PinInit<T, Error> + 'a,
         stats: Arc<Stats>,
         last_error: Arc<LastError>,
+        counters: Arc<Counters>,
         files: Files,
     ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             reset_epoch: Atomic::new(0),
             stats,
             last_error,
+            counters,
             debugfs <- new_mutex!(Some(files), "vfio::Device::debugfs"),
             session <- new_mutex!(None, "vfio::Device::session"),
             data <- data,
@@ -130,13 +151,16 @@ impl<T: Driver> Device<T> {
         debugfs: &debugfs::Dir,
     ) -> Result<ARef<Self>> {
         const_assert!(offset_of!(Device<T>, core) == 0);
+        const_assert!(T::COUNTERS.len() <= counters::MAX);
 
         // A reference to `pci::Device<Core>`, which is what drivers are given.
         let core_dev: &pci::Device<kernel::device::Core<'_>> = pdev;
         let bdf: &kernel::device::Device = pdev.as_ref();
         let stats = Arc::pin_init(Stats::new(), GFP_KERNEL)?;
         let last_error = Arc::pin_init(LastError::new(), GFP_KERNEL)?;
-        let files = Files::new(&debugfs.subdir(bdf.name()), &stats, &last_error)?;
+        let counters = Arc::new(Counters::new(T::COUNTERS), GFP_KERNEL)?;
+        let dir = debugfs.subdir(bdf.name());
+        let files = Files::new(&dir, &stats, &last_error, &counters)?;
 
         // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
         let raw = core::ptr::from_ref(pdev)
@@ -158,7 +182,7 @@ impl<T: Driver> Device<T> {
         let result = unsafe {
             pin_init::raw_try_init(
                 &raw mut (*this).inner,
-                Inner::new(T::probe(core_dev, info), stats, last_error, files),
+                Inner::new(T::probe(core_dev, info), stats, last_error, counters, files),
             )
         };
         if let Err(err) = result {
@@ -213,6 +237,13 @@ impl<T: Driver> Device<T> {
     /// the text the first 256 bytes are kept, with `?` for all but printable ASCII.
     pub fn set_last_error(&self, args: fmt::Arguments<'_>) {
         self.inner.last_error.set(args);
+    }
+
+    /// Adds one to a counter of the driver, which is at `index` of [`Driver::COUNTERS`].
+    ///
+    /// They are read in debugfs, `<driver>/<BDF>/counters`.
+    pub fn count(&self, index: usize) {
+        self.inner.counters.add(index);
     }
 
     /// The device is being unbound.
