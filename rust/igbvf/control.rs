@@ -48,6 +48,8 @@ const INFO_MASK: u32 = 0xff;
 pub(crate) const ACK: u32 = 0x8000_0000;
 /// `E1000_VT_MSGTYPE_NACK`
 pub(crate) const NACK: u32 = 0x4000_0000;
+/// `E1000_VT_MSGTYPE_CTS`: the physical function knows this VF; not in a reply to `VF_RESET`.
+pub(crate) const CTS: u32 = 0x2000_0000;
 
 /// Bits of a VLAN id.
 const VLAN_MASK: u32 = 0xfff;
@@ -112,6 +114,16 @@ impl Control {
             max_frame: self.filters.max_frame,
             ..Filters::default()
         };
+    }
+
+    /// The physical function was reset: nothing stands any more.
+    pub(crate) fn forget_all(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Returns whether the physical function keeps anything for a VF that was reset.
+    pub(crate) fn outlasts_reset(&self) -> bool {
+        self.unicast.count != 0 || self.filters.flags & Filters::FLAGS_MAX_FRAME_VALID != 0
     }
 
     /// Returns the address of the function.

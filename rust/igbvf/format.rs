@@ -195,21 +195,21 @@ impl Preamble {
         ))
     }
 
-    /// Returns the next descriptor, if the guest has begun to use what the last one does not speak
-    /// of. A feature that is not used any more stays in it: the destination is asked for more than
-    /// is needed, and the number of descriptors is limited.
+    /// Returns the stream with another descriptor, if the guest has begun to use what the last one
+    /// does not speak of. A feature that is not used any more stays in it: the destination is asked
+    /// for more than is needed, and the number of descriptors is limited.
     ///
     /// # Errors
     ///
     /// - [`ENOMEM`]
     /// - [`EOPNOTSUPP`]: as for [`Self::new()`].
     pub(crate) fn renew(
-        &mut self,
+        &self,
         format: &Format,
         used: &Features,
         stream: &[u8],
         refused: impl FnOnce(Refusal),
-    ) -> Result<Option<KVVec<u8>>> {
+    ) -> Result<Option<(Self, KVVec<u8>)>> {
         if self.announced.covers(used) {
             return Ok(None);
         }
@@ -231,9 +231,16 @@ impl Preamble {
         let mut writer =
             Writer::resume(&mut bytes, stream::CRC, self.at).map_err(stream::to_errno)?;
         writer.descriptor(&fields).map_err(stream::to_errno)?;
-        self.at = writer.position();
-        self.announced = all;
-        Ok(Some(bytes))
+        let at = writer.position();
+
+        Ok(Some((
+            Self {
+                at,
+                version: self.version,
+                announced: all,
+            },
+            bytes,
+        )))
     }
 
     /// Writes the rest of the stream, behind what there is of it.

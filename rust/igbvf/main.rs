@@ -5,7 +5,7 @@
 //! The device is not modified and has no help for migration to offer: all state is taken from, and
 //! put into, the registers that the guest itself uses. What they do not show is learnt by watching
 //! the guest, see [`shadow`]; what the physical function keeps for us is brought back by asking for
-//! it as the guest did, see [`mailbox`].
+//! it as the guest did, see [`replay`].
 //!
 //! `Documentation/driver-api/igbvf-vfio-pci.rst` says what is exact and what is lost.
 
@@ -22,7 +22,11 @@ mod mailbox;
 #[forbid(unsafe_code)]
 mod migration;
 #[forbid(unsafe_code)]
+mod queues;
+#[forbid(unsafe_code)]
 mod regs;
+#[forbid(unsafe_code)]
+mod replay;
 #[forbid(unsafe_code)]
 mod restore;
 #[forbid(unsafe_code)]
@@ -65,6 +69,14 @@ pub(crate) struct Igbvf {
     format: format::Format,
 }
 
+/// What is counted, in the order of [`Driver::COUNTERS`](vfio_pci::Driver::COUNTERS).
+pub(crate) enum Counter {
+    /// Messages that the host has sent to the physical function.
+    MailboxMessages,
+    /// Those of them that were sent again, as there was no answer.
+    MailboxRepeats,
+}
+
 /// A virtual function that is open.
 pub(crate) type Device = vfio_pci::Device<Igbvf, vfio_pci::Open>;
 
@@ -80,6 +92,7 @@ impl vfio_pci::Driver for Igbvf {
 
     const NAME: &'static CStr = c"igbvf-vfio-pci";
     const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;
+    const COUNTERS: &'static [&'static str] = &["mailbox_messages", "mailbox_repeats"];
 
     fn probe<'bound>(
         pdev: &'bound pci::Device<Core<'_>>,
@@ -98,7 +111,7 @@ impl vfio_pci::Driver for Igbvf {
 
     fn close(dev: &Device) {
         if let Err(err) = scrub::after_use(dev) {
-            // Not fatal: whoever is next scrubs again. What stays is the filter in the PF.
+            // Not fatal: whoever is next scrubs again.
             dev_warn!(dev.pci(), "traces of the last user may be left: {err:?}\n");
         }
     }

@@ -48,14 +48,15 @@ impl Migration for Igbvf {
         Running::fresh(dev)
     }
 
-    fn save(dev: &Device, stopped: &Stopped) -> Result<Outgoing> {
+    fn save(dev: &Device, stopped: &mut Stopped) -> Result<Outgoing> {
         // What cannot be expressed is for `read()` to say, not for the arc.
         let mut stream = match Outgoing::new(dev, stopped.shadow()) {
             Err(err) if err == EOPNOTSUPP => Outgoing::plain(dev)?,
             result => result?,
         };
 
-        stream.complete(dev, stopped.shadow(), snapshot::save(dev, stopped));
+        let state = snapshot::save(dev, stopped);
+        stream.complete(dev, stopped.shadow(), state);
         Ok(stream)
     }
 
@@ -77,7 +78,7 @@ impl Migration for Igbvf {
         stream: &mut KBox<Incoming>,
     ) -> Transition<Stopped, Stopped> {
         let result = match stream.state() {
-            Some(state) => restore::load(dev, state),
+            Some(state) => restore::load(dev, &stopped, state),
             None => return Err(Failed::Unchanged(stopped, ENODATA)),
         };
         // If it fails, queues are off, and a reset is all that leads out of RESUMING.
@@ -131,8 +132,9 @@ impl PreCopy for Igbvf {
         stream.refresh(dev, shadow(&live))
     }
 
-    fn complete(dev: &Device, stopped: &Stopped, stream: &mut Outgoing) -> Result {
-        stream.complete(dev, stopped.shadow(), snapshot::save(dev, stopped));
+    fn complete(dev: &Device, stopped: &mut Stopped, stream: &mut Outgoing) -> Result {
+        let state = snapshot::save(dev, stopped);
+        stream.complete(dev, stopped.shadow(), state);
         Ok(())
     }
 }

@@ -3,11 +3,9 @@
 //! State to registers.
 
 use super::{
-    control::{
-        Control,
-        Message, //
-    },
-    mailbox,
+    control::Control,
+    mailbox::Talk,
+    queues::Held,
     regs::{
         low_high,
         Bar,
@@ -17,7 +15,6 @@ use super::{
         EITR,
         IVAR,
         IVAR_MISC,
-        MBMEM,
         PSRTYPE,
         RDBAH,
         RDBAL,
@@ -34,13 +31,10 @@ use super::{
         TDT,
         TDWBAH,
         TDWBAL,
-        TXCTL,
-        V2PMAILBOX, //
+        TXCTL, //
     },
-    run::{
-        Held,
-        Stopped, //
-    },
+    replay,
+    run::Stopped,
     scrub,
     shadow::{
         Mailbox,
@@ -51,12 +45,10 @@ use super::{
 };
 use kernel::{
     io::{
-        poll::read_poll_timeout,
         register::Array,
         Io, //
     },
-    prelude::*,
-    time::Delta, //
+    prelude::*, //
 };
 use vmf::profile::igbvf_82576::{
     Interrupts,
@@ -71,10 +63,6 @@ use vmf::{
     Refusal, //
 };
 
-/// Time for the physical function to come out of its reset.
-const PF_RESET_TIME: Delta = Delta::from_millis(1000);
-const POLL_TIME: Delta = Delta::from_micros(500);
-
 /// Why a state could not be loaded: one line for the log, what was found, what should have been.
 fn failed(reason: &'static str, got: u64, want: u64) -> Refusal {
     Refusal::new(Code::Io, reason, got, want)
@@ -85,22 +73,31 @@ fn failed(reason: &'static str, got: u64, want: u64) -> Refusal {
 /// # Errors
 ///
 /// What the device or the physical function did not take. Both are scrubbed then.
-pub(crate) fn load(dev: &Device, state: &State) -> core::result::Result<Stopped, Refusal> {
+pub(crate) fn load(
+    dev: &Device,
+    stopped: &Stopped,
+    state: &State,
+) -> core::result::Result<Stopped, Refusal> {
     let guard = dev
         .mmio(BAR)
         .map_err(|_| failed("the device does not decode memory", 0, 0))?;
     let bar: Bar<'_> = &guard;
 
-    scrub::quiet(bar);
-    let result = load_quiet(bar, state);
+    if stopped.shadow().mailbox.is_known() {
+        // Another guest ran here, and what the PF does for it must not add to what is to come.
+        scrub::depart(dev, bar);
+    } else {
+        scrub::quiet(bar);
+    }
+    let result = load_quiet(dev, bar, state);
     if result.is_err() {
         // The guest goes on elsewhere, with the address that was claimed for it here.
-        let _ = scrub::depart(bar);
+        scrub::depart(dev, bar);
     }
     result
 }
 
-fn load_quiet(bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refusal> {
+fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refusal> {
     let [rx0, rx1] = &state.rx_queue;
     let [tx0, tx1] = &state.tx_queue;
     let interrupts = &state.interrupts;
@@ -111,21 +108,9 @@ fn load_quiet(bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refu
         unicast: state.unicast,
     };
 
-    // A buffer held by a guest that is gone would block the physical function; the bits that this
-    // clears are about it too.
-    mailbox::release_buffer(bar);
-    read_poll_timeout(
-        || Ok(bar.read(V2PMAILBOX)),
-        |register| !register.rsti(),
-        POLL_TIME,
-        PF_RESET_TIME,
-    )
-    .map_err(|_| failed("the physical function stays in reset", 0, 0))?;
-    if reset_done {
-        mailbox::replay(bar, &control).map_err(|refused| {
-            failed(refused.reason, refused.reply.into(), refused.message.into())
-        })?;
-    }
+    let talk = Talk::begin(dev, bar, replay::REPLAY_TIME);
+    replay::replay(&talk, bar, &control, reset_done)
+        .map_err(|failure| failed(failure.reason, failure.reply.into(), failure.message.into()))?;
 
     bar.write(EITR::at(0), interrupts.eitr[0].into());
     bar.write(EITR::at(1), interrupts.eitr[1].into());
@@ -139,7 +124,10 @@ fn load_quiet(bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refu
     load_rx::<1>(bar, rx1);
     load_tx::<0>(bar, tx0);
     load_tx::<1>(bar, tx1);
-    load_mailbox(bar, &state.mailbox.vmbmem)?;
+    // The guest finds the message that it was about to write or read; igbvf takes the link for down
+    // if the first word does not say that the physical function is ready.
+    talk.end(&state.mailbox.vmbmem, has(SavedMailbox::FLAGS_VFU))
+        .map_err(|why| failed(why.reason(), 0, 0))?;
 
     verify(bar, state)?;
 
@@ -163,6 +151,7 @@ fn load_quiet(bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refu
             rxdctl: [rx0.rxdctl, rx1.rxdctl],
             txdctl: [tx0.txdctl, tx1.txdctl],
             rdt: [rx0.rdt, rx1.rdt],
+            pf_in_reset: false,
             void: false,
         },
         [tx0.tdt, tx1.tdt],
@@ -213,20 +202,6 @@ fn load_tx<const N: usize>(bar: Bar<'_>, queue: &TxQueue) {
     bar.write(TDWBAH::at(N), high.into());
     bar.write(TDH::at(N), queue.tdh.into());
     bar.write(TDT::at(N), queue.tdh.into());
-}
-
-/// The guest finds the message that it was about to write or read; igbvf takes the link for down
-/// if the first word does not say that the physical function is ready.
-fn load_mailbox(bar: Bar<'_>, message: &Message) -> core::result::Result<(), Refusal> {
-    mailbox::take_buffer(bar).map_err(|_| failed("the PF does not let go of the mailbox", 0, 0))?;
-    for (index, &word) in message.iter().enumerate() {
-        if let Some(at) = MBMEM::try_at(index) {
-            bar.write(at, word.into());
-        }
-    }
-    // Taken again on the way to RUNNING if the guest holds it.
-    mailbox::release_buffer(bar);
-    Ok(())
 }
 
 /// Compares what the device holds with what it was given: catches registers that are narrower than

@@ -6,12 +6,14 @@
 //! stay, and so does the filter in the physical function.
 
 use super::{
-    mailbox,
+    mailbox::{
+        self,
+        Talk, //
+    },
     regs::{
         Bar,
         BAR,
         CAUSES,
-        CTRL,
         EIAC,
         EIAM,
         EICR,
@@ -44,6 +46,7 @@ use super::{
         TXDCTL,
         V2PMAILBOX, //
     },
+    replay,
     Device, //
 };
 use kernel::{
@@ -51,18 +54,8 @@ use kernel::{
         register::Array,
         Io, //
     },
-    prelude::*,
-    time::{
-        delay::fsleep,
-        Delta, //
-    }, //
+    prelude::*, //
 };
-
-/// Time for the physical function to notice a reset of the VF, usually well below a millisecond.
-///
-/// If it takes the next message first, the reset undoes what the message did; there is nothing by
-/// which the VF could tell.
-const RESET_NOTICE_TIME: Delta = Delta::from_millis(20);
 
 /// Switches queues and interrupts off and drops stale causes: step R0 and R1 of a restore.
 ///
@@ -86,8 +79,8 @@ pub(crate) fn quiet(bar: Bar<'_>) {
 pub(crate) fn before_use(dev: &Device) -> Result {
     let guard = dev.mmio(BAR)?;
 
-    quiet(&guard);
-    forget(&guard);
+    // The last user may have come by another driver, which leaves all there is in the PF.
+    clear(dev, &guard, true);
     Ok(())
 }
 
@@ -96,39 +89,41 @@ pub(crate) fn before_use(dev: &Device) -> Result {
 /// # Errors
 ///
 /// - [`EIO`]: the device does not decode memory.
-/// - [`ETIMEDOUT`]: the physical function does not answer.
 pub(crate) fn after_use(dev: &Device) -> Result {
     let guard = dev.mmio(BAR)?;
-    let bar: Bar<'_> = &guard;
 
-    depart(bar)
+    if let Some([a, b, c, d, e, f]) = clear(dev, &guard, false) {
+        dev_warn!(
+            dev.pci(),
+            "the PF keeps {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} for this VF, and frames \
+             to it from this host, until the host takes the address back: ip link set PF vf N mac\n"
+        );
+    }
+    Ok(())
 }
 
 /// Removes a guest, from the device and from the physical function.
-///
-/// # Errors
-///
-/// - [`ETIMEDOUT`]: the physical function does not answer.
-pub(crate) fn depart(bar: Bar<'_>) -> Result {
-    quiet(bar);
-    mailbox::release_buffer(bar);
-    let result = leave_switch(bar);
-    forget(bar);
-    result
+pub(crate) fn depart(dev: &Device, bar: Bar<'_>) {
+    let _ = clear(dev, bar, false);
 }
 
-/// Has the physical function drop the address filters of this VF.
-///
-/// A reset makes it forget the address but not the filter, which would go on to swallow what the
-/// host and its other VFs send to a guest that has moved on. `VF_RESET` writes the filter, with no
-/// address now. An address that was set by the host stays; it is the host's to remove.
-fn leave_switch(bar: Bar<'_>) -> Result {
-    bar.write_reg(CTRL::zeroed().with_rst(true));
-    fsleep(RESET_NOTICE_TIME);
-    let result = mailbox::vf_reset(bar).and_then(|_| mailbox::clear_unicast(bar));
-    // `VF_RESET` has switched the queues of the VF on.
-    bar.write_reg(CTRL::zeroed().with_rst(true));
-    result
+/// Makes a device that nobody has used; returns the address that stays in the physical function.
+fn clear(dev: &Device, bar: Bar<'_>, after_reset: bool) -> Option<[u8; 6]> {
+    quiet(bar);
+    let talk = Talk::begin(dev, bar, replay::LEAVE_TIME);
+    let preset = replay::leave(&talk, bar, after_reset).unwrap_or_else(|failure| {
+        // Not fatal: a guest cannot come up either as long as the PF is like this.
+        dev_warn!(
+            dev.pci(),
+            "traces of the last user may be left: {}: message {:#010x}, reply {:#010x}\n",
+            failure.reason,
+            failure.message,
+            failure.reply
+        );
+        None
+    });
+    forget(bar);
+    preset
 }
 
 /// Writes reset values to all that the guest could have written.

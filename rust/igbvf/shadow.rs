@@ -10,6 +10,7 @@ use super::{
         MESSAGE_WORDS,
         VF_RESET, //
     },
+    mailbox,
     regs::{
         CAUSES,
         QUEUES,
@@ -53,7 +54,8 @@ impl Shadow {
 pub(crate) struct Mailbox {
     /// Bits that reading has cleared in the register and the guest has not seen.
     r2c: u32,
-    /// The guest holds the buffer.
+    /// The guest holds the buffer, and goes on to while it is stopped: what it has written, or is
+    /// about to read, must not be overwritten. The physical function waits 11 ms at most.
     pub(crate) vfu: bool,
     /// The message that the guest has written, sent or not.
     draft: Message,
@@ -71,6 +73,11 @@ impl Mailbox {
     /// `reply` reads the start of the mailbox memory, if there may be a reply.
     pub(crate) fn observe(&mut self, register: V2PMAILBOX, reply: impl FnOnce() -> Reply) {
         self.r2c |= u32::from(register) & R2C;
+        if mailbox::was_reset(register) {
+            self.vfu = false;
+            self.reset_done = false;
+            self.control.forget_all();
+        }
         if !register.pfsts() {
             return;
         }
@@ -120,6 +127,11 @@ impl Mailbox {
         self.request = None;
         self.reset_done = false;
         self.control.forget_reset();
+    }
+
+    /// Returns whether the physical function does, or keeps, anything for the guest.
+    pub(crate) fn is_known(&self) -> bool {
+        self.reset_done || self.control.outlasts_reset()
     }
 
     /// Makes the mailbox of a guest that comes from elsewhere.

@@ -3,6 +3,7 @@
 //! Registers to state.
 
 use super::{
+    queues::Held,
     regs::{
         join,
         Bar,
@@ -19,7 +20,6 @@ use super::{
         RDBAL,
         RDH,
         RDLEN,
-        RDT,
         RXDCTL,
         SRRCTL,
         STATISTICS,
@@ -32,7 +32,8 @@ use super::{
         TDWBAH,
         TDWBAL,
         TXCTL,
-        TXDCTL, //
+        TXDCTL,
+        V2PMAILBOX, //
     },
     run::Stopped,
     shadow::{
@@ -58,33 +59,38 @@ use vmf::profile::igbvf_82576::{
     TxQueue, //
 };
 
-/// Takes the state of a stopped device, without a side effect on it.
+/// Takes the state of a stopped device.
+///
+/// If the physical function is in reset, or was since the device was stopped, that state is the one
+/// after a reset, and the guest finds out at its destination.
 ///
 /// # Errors
 ///
 /// - [`ENOMEM`]
-/// - [`EIO`]: the device does not decode memory, or the physical function was reset, which voids
-///   all registers.
-pub(crate) fn save(dev: &Device, stopped: &Stopped) -> Result<KBox<State>> {
+/// - [`EIO`]: the device does not decode memory.
+pub(crate) fn save(dev: &Device, stopped: &mut Stopped) -> Result<KBox<State>> {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let held = stopped.held();
+    let state = read_stopped(bar, stopped)?;
 
-    if held.void {
-        dev_err!(dev.pci(), "not saved: the physical function was in reset\n");
-        dev.set_last_error(fmt!("not saved: the physical function was in reset"));
-        return Err(EIO);
+    if stopped.look(bar) {
+        // The physical function has sent something meanwhile, or was reset.
+        read_stopped(bar, stopped)
+    } else {
+        Ok(state)
     }
-    let started = Started {
-        rxdctl: held.rxdctl,
-        txdctl: held.txdctl,
-        rdt: held.rdt,
-        tdt: stopped.tails([
-            bar.read(TDT::at(0)).into(),
-            bar.read(TDT::at(1)).into(), //
-        ]),
-    };
-    read(bar, stopped.shadow(), &started)
+}
+
+fn read_stopped(bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
+    let held = stopped.held();
+    let tails = stopped.tails(transmit_tails(bar));
+    let mut state = read(bar, stopped.shadow(), held, tails)?;
+
+    if held.pf_in_reset {
+        // CAST: the bits are in the low byte.
+        state.mailbox.r2c |= u32::from(V2PMAILBOX::zeroed().with_rstd(true)) as u8;
+    }
+    Ok(state)
 }
 
 /// Looks at what a guest can have set up in a way that the profile has no words for.
@@ -99,42 +105,23 @@ pub(crate) fn save(dev: &Device, stopped: &Stopped) -> Result<KBox<State>> {
 pub(crate) fn expressible(dev: &Device, shadow: &Shadow) -> Result {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let rxdctl = |value: RXDCTL| value.with_swflsh(false).into();
-    let txdctl = |value: TXDCTL| value.with_swflsh(false).into();
-    let started = Started {
-        rxdctl: [
-            rxdctl(bar.read(RXDCTL::at(0))),
-            rxdctl(bar.read(RXDCTL::at(1))),
-        ],
-        txdctl: [
-            txdctl(bar.read(TXDCTL::at(0))),
-            txdctl(bar.read(TXDCTL::at(1))),
-        ],
-        rdt: [
-            bar.read(RDT::at(0)).into(),
-            bar.read(RDT::at(1)).into(), //
-        ],
-        tdt: [
-            bar.read(TDT::at(0)).into(),
-            bar.read(TDT::at(1)).into(), //
-        ],
-    };
-
-    read(bar, shadow, &started)?.validate().map_err(|refusal| {
-        stream::not_expressible(dev, refusal);
-        EOPNOTSUPP
-    })
+    read(bar, shadow, &Held::read(bar), transmit_tails(bar))?
+        .validate()
+        .map_err(|refusal| {
+            stream::not_expressible(dev, refusal);
+            EOPNOTSUPP
+        })
 }
 
-/// What starts a queue, and so is not in the registers of a stopped device.
-struct Started {
-    rxdctl: [u32; QUEUES],
-    txdctl: [u32; QUEUES],
-    rdt: [u32; QUEUES],
-    tdt: [u32; QUEUES],
+fn transmit_tails(bar: Bar<'_>) -> [u32; QUEUES] {
+    [
+        bar.read(TDT::at(0)).into(),
+        bar.read(TDT::at(1)).into(), //
+    ]
 }
 
-fn read(bar: Bar<'_>, shadow: &Shadow, started: &Started) -> Result<KBox<State>> {
+/// Reads all there is. What starts a queue is not in the registers of a stopped device.
+fn read(bar: Bar<'_>, shadow: &Shadow, held: &Held, tails: [u32; QUEUES]) -> Result<KBox<State>> {
     let control = &shadow.mailbox.control;
     // Most of a page, and the callers are deep in the stack already.
     let mut state = KBox::new(State::default(), GFP_KERNEL)?;
@@ -142,11 +129,14 @@ fn read(bar: Bar<'_>, shadow: &Shadow, started: &Started) -> Result<KBox<State>>
     state.rx_queue = [
         RxQueue {
             psrtype: shadow.psrtype,
-            ..read_rx::<0>(bar, shadow, started)
+            ..read_rx::<0>(bar, shadow, held)
         },
-        read_rx::<1>(bar, shadow, started),
+        read_rx::<1>(bar, shadow, held),
     ];
-    state.tx_queue = [read_tx::<0>(bar, started), read_tx::<1>(bar, started)];
+    state.tx_queue = [
+        read_tx::<0>(bar, held, tails),
+        read_tx::<1>(bar, held, tails),
+    ];
     state.interrupts = Interrupts {
         eims: shadow.eims,
         // Other bits are not this function's, count by themselves, or mean nothing, whatever was
@@ -192,25 +182,25 @@ fn read_statistics(bar: Bar<'_>, shadow: &Shadow) -> Statistics {
     }
 }
 
-fn read_rx<const N: usize>(bar: Bar<'_>, shadow: &Shadow, started: &Started) -> RxQueue {
+fn read_rx<const N: usize>(bar: Bar<'_>, shadow: &Shadow, held: &Held) -> RxQueue {
     let rdlen = bar.read(RDLEN::at(N)).into();
-    let rxdctl = RXDCTL::from(started.rxdctl[N]);
+    let rxdctl = RXDCTL::from(held.rxdctl[N]);
 
     RxQueue {
         rdba: join(bar.read(RDBAL::at(N)).into(), bar.read(RDBAH::at(N)).into()),
         rdlen,
         srrctl: bar.read(SRRCTL::at(N)).into(),
         rdh: bar.read(RDH::at(N)).into(),
-        rdt: started.rdt[N],
+        rdt: held.rdt[N],
         rxdctl: rxdctl.with_enable(rxdctl.enable() && rdlen != 0).into(),
         rxctl: shadow.rxctl[N],
         psrtype: 0,
     }
 }
 
-fn read_tx<const N: usize>(bar: Bar<'_>, started: &Started) -> TxQueue {
+fn read_tx<const N: usize>(bar: Bar<'_>, held: &Held, tails: [u32; QUEUES]) -> TxQueue {
     let tdlen = bar.read(TDLEN::at(N)).into();
-    let txdctl = TXDCTL::from(started.txdctl[N]);
+    let txdctl = TXDCTL::from(held.txdctl[N]);
 
     TxQueue {
         tdba: join(bar.read(TDBAL::at(N)).into(), bar.read(TDBAH::at(N)).into()),
@@ -220,7 +210,7 @@ fn read_tx<const N: usize>(bar: Bar<'_>, started: &Started) -> TxQueue {
         ),
         tdlen,
         tdh: bar.read(TDH::at(N)).into(),
-        tdt: started.tdt[N],
+        tdt: tails[N],
         txdctl: txdctl.with_enable(txdctl.enable() && tdlen != 0).into(),
         txctl: bar.read(TXCTL::at(N)).into(),
     }

@@ -123,10 +123,12 @@ impl Outgoing {
         };
         let sent = self.image.bytes();
 
-        if let Some(bytes) = self.preamble.renew(format(dev), &used, sent, refused)? {
+        if let Some((preamble, bytes)) = self.preamble.renew(format(dev), &used, sent, refused)? {
             let sent = sent.len();
             self.image
                 .append_initial(bytes.get(sent..).ok_or(EINVAL)?)?;
+            // Not before the bytes are there, which memory may be short for.
+            self.preamble = preamble;
         }
         self.told = told;
         Ok(())

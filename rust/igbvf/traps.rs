@@ -7,6 +7,7 @@
 
 use super::{
     mailbox,
+    queues::Held,
     regs::{
         Bar,
         BAR,
@@ -18,7 +19,6 @@ use super::{
         TX_PAGE,
         V2PMAILBOX, //
     },
-    run::Held,
     shadow::Shadow,
     Device,
     Igbvf, //
@@ -99,17 +99,9 @@ impl Traps for Igbvf {
         let (shadow, held) = parts(run);
 
         Ok(match (Place::of(offset), held) {
-            (Place::MailboxControl, _) => {
-                let register = bar.read(V2PMAILBOX);
-                shadow
-                    .mailbox
-                    .observe(register, || mailbox::read_reply(bar));
-                let mut value = shadow.mailbox.guest_read(register);
-                if shadow.mailbox.vfu {
-                    // Let go of while the device is stopped; the guest need not know.
-                    value |= u32::from(V2PMAILBOX::zeroed().with_vfu(true));
-                }
-                value
+            (Place::MailboxControl, held) => {
+                let register = look(bar, shadow, held);
+                shadow.mailbox.guest_read(register)
             }
             (Place::Statistic(index), _) => {
                 let add = shadow.statistics.get(index).ok_or(EINVAL)?;
@@ -140,27 +132,20 @@ impl Traps for Igbvf {
                 }
                 bar.write(CTRL, control);
             }
-            (Place::MailboxMemory(word), _) => {
+            (Place::MailboxMemory(word), held) => {
                 if shadow.mailbox.request().is_some() {
                     // Before the guest can write over the reply.
-                    let register = bar.read(V2PMAILBOX);
-                    shadow
-                        .mailbox
-                        .observe(register, || mailbox::read_reply(bar));
+                    look(bar, shadow, held);
                 }
                 shadow.mailbox.guest_wrote(word, value);
                 bar.try_write32(value, offset)?;
             }
-            (Place::MailboxControl, _) => {
+            (Place::MailboxControl, held) => {
                 shadow.mailbox.guest_commanded(value.into());
                 bar.write(V2PMAILBOX, value.into());
                 if shadow.mailbox.vfu {
                     // Granted only if the physical function does not hold the buffer.
-                    let register = bar.read(V2PMAILBOX);
-                    shadow
-                        .mailbox
-                        .observe(register, || mailbox::read_reply(bar));
-                    shadow.mailbox.vfu = register.vfu();
+                    shadow.mailbox.vfu = look(bar, shadow, held).vfu();
                 }
             }
             // It would clear pending interrupts of the physical function.
@@ -201,6 +186,16 @@ impl Traps for Igbvf {
         }
         Ok(())
     }
+}
+
+/// Looks at the mailbox on behalf of the guest.
+fn look(bar: Bar<'_>, shadow: &mut Shadow, held: Option<&mut Held>) -> V2PMAILBOX {
+    let register = mailbox::look(bar, &mut shadow.mailbox);
+
+    if let Some(held) = held {
+        held.take_note(register);
+    }
+    register
 }
 
 /// Returns what is remembered, and what is held back if the device is not running.

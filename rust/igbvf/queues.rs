@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Switching the queues off and on.
+//!
+//! Only the run tokens do it, see [`run`](super::run).
+
+use super::{
+    mailbox,
+    regs::{
+        Bar,
+        QUEUES,
+        RDT,
+        RXDCTL,
+        RXDCTL_RESET,
+        TDH,
+        TDT,
+        TXDCTL,
+        V2PMAILBOX, //
+    }, //
+};
+use kernel::{
+    io::{
+        poll::read_poll_timeout,
+        register::Array,
+        Io, //
+    },
+    prelude::*,
+    time::Delta, //
+};
+
+/// Time for a queue to finish what it is doing, on silicon. QEMU is done when the store returns.
+const DRAIN_TIME: Delta = Delta::from_millis(100);
+const POLL_TIME: Delta = Delta::from_micros(100);
+/// A transmit queue whose head stays put for so many looks is not going to move: it is blocked by
+/// the physical function, or the guest rang no doorbell after it was enabled.
+const STALLED: u32 = 100;
+
+/// Values that would start DMA or interrupts if they were in their registers.
+pub(crate) struct Held {
+    /// `RXDCTL`
+    pub(crate) rxdctl: [u32; QUEUES],
+    /// `TXDCTL`
+    pub(crate) txdctl: [u32; QUEUES],
+    /// `RDT`, which silicon ignores while the queue is off.
+    pub(crate) rdt: [u32; QUEUES],
+    /// The physical function is in reset; the guest is to find out that it was.
+    pub(crate) pf_in_reset: bool,
+    /// It was reset since the device was stopped, and all registers with it.
+    pub(crate) void: bool,
+}
+
+impl Held {
+    /// Reads what a device that runs would need to go on.
+    pub(crate) fn read(bar: Bar<'_>) -> Self {
+        // The flush is an action, which is over.
+        let rxdctl = |value: RXDCTL| value.with_swflsh(false).into();
+        let txdctl = |value: TXDCTL| value.with_swflsh(false).into();
+
+        Self {
+            rxdctl: [
+                rxdctl(bar.read(RXDCTL::at(0))),
+                rxdctl(bar.read(RXDCTL::at(1))),
+            ],
+            txdctl: [
+                txdctl(bar.read(TXDCTL::at(0))),
+                txdctl(bar.read(TXDCTL::at(1))),
+            ],
+            rdt: [
+                bar.read(RDT::at(0)).into(),
+                bar.read(RDT::at(1)).into(), //
+            ],
+            pf_in_reset: false,
+            void: false,
+        }
+    }
+
+    /// Takes note of what the register of the mailbox says while the device is stopped: a reset of
+    /// the physical function resets all registers of the VF.
+    pub(crate) fn take_note(&mut self, register: V2PMAILBOX) {
+        if mailbox::was_reset(register) {
+            self.rxdctl = [RXDCTL_RESET; QUEUES];
+            self.txdctl = [0; QUEUES];
+            self.rdt = [0; QUEUES];
+            self.void = true;
+        }
+        self.pf_in_reset = register.rsti();
+    }
+
+    /// Returns whether any queue is to be switched on.
+    pub(crate) fn starts_any(&self) -> bool {
+        self.rxdctl
+            .iter()
+            .any(|&value| RXDCTL::from(value).enable())
+            || self
+                .txdctl
+                .iter()
+                .any(|&value| TXDCTL::from(value).enable())
+    }
+
+    /// The function was reset while it was stopped: its queues are off.
+    pub(crate) fn reset(&mut self) {
+        for value in &mut self.rxdctl {
+            *value = RXDCTL::from(*value).with_enable(false).into();
+        }
+        for value in &mut self.txdctl {
+            *value = TXDCTL::from(*value).with_enable(false).into();
+        }
+    }
+}
+
+/// Switches off all queues, which go on if one of them does not stop.
+///
+/// # Errors
+///
+/// - [`ETIMEDOUT`]: a queue does not stop.
+pub(crate) fn stop(bar: Bar<'_>) -> Result<Held> {
+    let held = Held::read(bar);
+
+    // Receive first: what still arrives may make the guest send, never the other way round.
+    if let Err(err) = stop_rx::<0>(bar, &held)
+        .and_then(|()| stop_rx::<1>(bar, &held))
+        .and_then(|()| stop_tx::<0>(bar, &held))
+        .and_then(|()| stop_tx::<1>(bar, &held))
+    {
+        // What can be started again is; the guest's own driver deals with the rest.
+        let _ = start(bar, &held);
+        return Err(err);
+    }
+    Ok(held)
+}
+
+/// Switches a receive queue off; on silicon it ends after the packet it is storing.
+fn stop_rx<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
+    let control = RXDCTL::from(held.rxdctl[N]);
+
+    if !control.enable() {
+        return Ok(());
+    }
+    bar.write(RXDCTL::at(N), control.with_enable(false));
+    read_poll_timeout(
+        || Ok(bar.read(RXDCTL::at(N))),
+        |control| !control.enable(),
+        POLL_TIME,
+        DRAIN_TIME,
+    )?;
+    Ok(())
+}
+
+/// Switches a transmit queue off, after it has sent what it is going to send.
+fn stop_tx<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
+    let control = TXDCTL::from(held.txdctl[N]);
+
+    if !control.enable() {
+        return Ok(());
+    }
+    let tail = u32::from(bar.read(TDT::at(N)));
+    let mut last = u32::MAX;
+    let mut looks = 0;
+    // What is not sent by then is sent by who starts the queue again: the head says where.
+    let _ = read_poll_timeout(
+        || {
+            let head = u32::from(bar.read(TDH::at(N)));
+            looks = if head == last { looks + 1 } else { 0 };
+            last = head;
+            Ok(head == tail || looks >= STALLED)
+        },
+        |&done| done,
+        POLL_TIME,
+        DRAIN_TIME,
+    );
+    bar.write(TXDCTL::at(N), control.with_enable(false));
+    Ok(())
+}
+
+/// Switches on what was held.
+///
+/// # Errors
+///
+/// - [`ETIMEDOUT`]: a queue does not start.
+pub(crate) fn start(bar: Bar<'_>, held: &Held) -> Result {
+    start_queue::<0>(bar, held)?;
+    start_queue::<1>(bar, held)
+}
+
+fn start_queue<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
+    let control = RXDCTL::from(held.rxdctl[N]);
+    bar.write(RXDCTL::at(N), control);
+    if control.enable() {
+        read_poll_timeout(
+            || Ok(bar.read(RXDCTL::at(N))),
+            |control| control.enable(),
+            POLL_TIME,
+            DRAIN_TIME,
+        )?;
+    }
+    // After the queue is on: silicon ignores it before, and QEMU delivers what waits for it.
+    bar.write(RDT::at(N), held.rdt[N].into());
+
+    let control = TXDCTL::from(held.txdctl[N]);
+    bar.write(TXDCTL::at(N), control);
+    if control.enable() {
+        read_poll_timeout(
+            || Ok(bar.read(TXDCTL::at(N))),
+            |control| control.enable(),
+            POLL_TIME,
+            DRAIN_TIME,
+        )?;
+        // Enabling does not transmit, a doorbell does. It is rung only if there is a reason to: the
+        // guest has the register mapped, and may be ringing it itself.
+        let head = u32::from(bar.read(TDH::at(N)));
+        let tail = bar.read(TDT::at(N));
+        if u32::from(tail) != head {
+            bar.write(TDT::at(N), tail);
+        }
+    }
+    Ok(())
+}
