@@ -356,7 +356,7 @@ TEST_F(stopped, mask_is_kept)
  * bits, answer and its notice in one look, buffer, 3 words), 1 for the buffer,
  * 28 to compare, 9 counters. Writes: see the list in igbvf-vfio-pci.rst.
  */
-#define BUDGET_LOAD	(1 + 1 + 2 * 7 + 1 + 28 + 9 + 77)
+#define BUDGET_LOAD	(1 + 1 + 2 * 7 + 1 + 28 + 9 + 78)
 #define BUDGET_POLLS	40
 
 TEST_F(stopped, mmio_within_budget)

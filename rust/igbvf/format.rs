@@ -40,6 +40,8 @@ const PROVIDER: &[(u16, &[u8])] = &[(KEY_PROVIDER_DRIVER, b"igbvf_vfio_pci")];
 /// The format of one function, as it is bound.
 pub(crate) struct Format {
     caps: Capabilities,
+    /// The newest profile version to read and to write.
+    newest: Atomic<u32>,
     /// The profile version to write.
     target: Atomic<u32>,
 }
@@ -67,27 +69,53 @@ impl Format {
 
         Ok(Self {
             caps,
+            newest: Atomic::new(newest),
             target: Atomic::new(newest),
         })
     }
 
-    /// Returns what the function can take.
-    pub(crate) fn capabilities(&self) -> &Capabilities {
-        &self.caps
+    /// Returns what the function takes now.
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        let version = self.newest();
+
+        Capabilities {
+            version,
+            features: PROFILE.features_of(version),
+            ..self.caps
+        }
+    }
+
+    /// Returns the newest profile version to read and to write.
+    pub(crate) fn newest(&self) -> u32 {
+        self.newest.load(Relaxed)
+    }
+
+    /// Sets the newest profile version to read and to write, for sessions that begin from now on.
+    ///
+    /// # Errors
+    ///
+    /// - [`EINVAL`]: the profile has no such version.
+    pub(crate) fn set_newest(&self, version: u32) -> Result {
+        PROFILE.version(version).ok_or(EINVAL)?;
+        self.newest.store(version, Relaxed);
+        Ok(())
     }
 
     /// Returns the profile version to write.
     pub(crate) fn target(&self) -> u32 {
-        self.target.load(Relaxed)
+        self.target.load(Relaxed).min(self.newest())
     }
 
     /// Sets the profile version to write, for sessions that begin from now on.
     ///
     /// # Errors
     ///
-    /// - [`EINVAL`]: the profile has no such version.
+    /// - [`EINVAL`]: the profile has no such version, or it is newer than the newest to write.
     pub(crate) fn set_target(&self, version: u32) -> Result {
         PROFILE.version(version).ok_or(EINVAL)?;
+        if version > self.newest() {
+            return Err(EINVAL);
+        }
         self.target.store(version, Relaxed);
         Ok(())
     }

@@ -96,6 +96,14 @@ impl Group for Igbvf {
             write!(page, "{}", caps(dev).stream_max)
         }),
         Text::read_write(
+            c"max_profile_version",
+            |dev, page| write!(page, "{}", dev.data().format.newest()),
+            |dev, text| {
+                let version = text.parse().map_err(|_| EINVAL)?;
+                dev.data().format.set_newest(version)
+            },
+        ),
+        Text::read_write(
             c"target_profile_version",
             |dev, page| write!(page, "{}", target(dev)),
             |dev, text| {
@@ -110,7 +118,7 @@ impl Group for Igbvf {
     ];
 }
 
-fn caps(dev: &This) -> &Capabilities {
+fn caps(dev: &This) -> Capabilities {
     dev.data().get_ref().format.capabilities()
 }
 
@@ -129,7 +137,8 @@ fn uuid(bytes: &[u8; 16], page: &mut Page<'_>) -> Result {
 }
 
 fn limit(dev: &This, id: u16, page: &mut Page<'_>) -> Result {
-    let mut limits = caps(dev).limits.as_slice().iter();
+    let caps = caps(dev);
+    let mut limits = caps.limits.as_slice().iter();
     let limit = limits.find(|limit| limit.id == id).ok_or(ENODATA)?;
 
     write!(page, "{}", limit.value)
@@ -162,7 +171,7 @@ fn check(dev: &This, bytes: &[u8]) -> Result {
     let mut buffer = KVVec::new();
 
     buffer.resize(DESCRIPTOR_MAX, 0, GFP_KERNEL)?;
-    vmf::preflight(bytes, caps(dev), CRC, &mut buffer).map_err(|error| {
+    vmf::preflight(bytes, &caps(dev), CRC, &mut buffer).map_err(|error| {
         dev_info!(dev.pci(), "check: {}\n", Line(error));
         errno(error.code)
     })

@@ -18,6 +18,7 @@ use super::{
     },
     regs::{
         Bar,
+        IVAR_MISC,
         MBMEM,
         V2PMAILBOX, //
     },
@@ -83,7 +84,11 @@ pub(crate) struct Talk<'a> {
 impl<'a> Talk<'a> {
     /// Begins a conversation, which drops what is left of others: bits that reading clears, and the
     /// hold on the buffer of a guest that is gone, which would block the physical function.
+    ///
+    /// The mailbox has no vector from here on, as its interrupts are not for the guest: they would
+    /// wait for it as pending causes.
     pub(crate) fn begin(dev: &'a Device, bar: Bar<'a>, time: Delta) -> Self {
+        bar.write(IVAR_MISC, 0.into());
         release_buffer(bar);
         let _ = bar.read(V2PMAILBOX);
         Self {

@@ -200,7 +200,7 @@ impl Incoming {
         // Together they are too much for the stack, through which this would go several times.
         Ok(KBox::new(
             Self {
-                reader: Reader::new(*caps, CRC, buffer),
+                reader: Reader::new(caps, CRC, buffer),
                 loader: Loader::default(),
             },
             GFP_KERNEL,

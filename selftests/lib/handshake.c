@@ -93,6 +93,14 @@ int format_set_target(const char *bdf, const char *version)
 	return sysfs_write(path, version);
 }
 
+int format_set_max(const char *bdf, const char *version)
+{
+	char path[128];
+
+	format_path(path, sizeof(path), bdf, "max_profile_version");
+	return sysfs_write(path, version);
+}
+
 int format_target(const char *bdf, char *version, size_t size)
 {
 	return format_text(bdf, "target_profile_version", version, size);

@@ -30,6 +30,9 @@ int format_check(const char *bdf, const void *data, size_t len);
 int format_set_target(const char *bdf, const char *version);
 int format_target(const char *bdf, char *version, size_t size);
 
+/* The newest version that is read or saved: as a driver that knows no newer one. */
+int format_set_max(const char *bdf, const char *version);
+
 /* The text in last_error, without its end; false if the kernel has no debugfs. */
 bool read_last_error(const char *bdf, char *text, size_t size);
 
