@@ -198,6 +198,10 @@ impl Control {
 
     /// Stripping follows the last message, whichever VLAN it is about and even if it removes one.
     fn set_vlan(&mut self, vid: u32, add: bool) {
+        // To remove VLAN 0 is agreed to, and nothing happens.
+        if vid == 0 && !add {
+            return;
+        }
         self.flag(Filters::FLAGS_VLAN_STRIP, vid != 0);
         // CAST: below 4096.
         if let (Some(byte), true) = (self.filters.vlans.get_mut(vid as usize / 8), vid != 0) {

@@ -22,10 +22,11 @@ use super::{
         MBMEM,
         V2PMAILBOX, //
     },
-    shadow::Mailbox,
+    shadow::Shadow,
     Counter,
     Device, //
 };
+use core::cell::Cell;
 use kernel::{
     io::{
         poll::read_poll_timeout,
@@ -41,9 +42,9 @@ use kernel::{
 };
 
 /// Time for the physical function to answer; usually far below a millisecond.
-const ANSWER_TIME: Delta = Delta::from_millis(200);
+pub(crate) const ANSWER_TIME: Delta = Delta::from_millis(200);
 /// Time for the physical function to let go of the buffer.
-const BUFFER_TIME: Delta = Delta::from_millis(20);
+pub(crate) const BUFFER_TIME: Delta = Delta::from_millis(20);
 /// Time between two looks.
 const POLL_TIME: Delta = Delta::from_micros(50);
 /// Time between two looks for the end of a reset.
@@ -79,6 +80,8 @@ pub(crate) struct Talk<'a> {
     bar: Bar<'a>,
     start: Instant<Monotonic>,
     time: Delta,
+    /// Anything was said.
+    sent: Cell<bool>,
 }
 
 impl<'a> Talk<'a> {
@@ -96,6 +99,7 @@ impl<'a> Talk<'a> {
             bar,
             start: Instant::now(),
             time,
+            sent: Cell::new(false),
         }
     }
 
@@ -147,6 +151,7 @@ impl<'a> Talk<'a> {
         }
         write_message(bar, message);
         bar.write_reg(V2PMAILBOX::zeroed().with_req(true));
+        self.sent.set(true);
         self.dev.count(Counter::MailboxMessages as usize);
 
         let mut seen = V2PMAILBOX::zeroed();
@@ -191,9 +196,15 @@ impl<'a> Talk<'a> {
     /// # Errors
     ///
     /// - [`Unanswered::Silent`]: the physical function does not let go of the buffer.
-    /// - [`Unanswered::Reset`]: it has forgotten all of the conversation.
+    /// - [`Unanswered::Reset`]: it has forgotten what it was told, if it was told anything.
     pub(crate) fn end(self, message: &Message, vfu: bool) -> core::result::Result<(), Unanswered> {
-        self.take_buffer()?;
+        let reset = match self.take_buffer() {
+            Err(Unanswered::Reset) => true,
+            result => {
+                result?;
+                false
+            }
+        };
         for (index, &word) in message.iter().enumerate() {
             if let Some(at) = MBMEM::try_at(index) {
                 self.bar.write(at, word.into());
@@ -201,11 +212,11 @@ impl<'a> Talk<'a> {
         }
         // Bits about messages that the guest has not sent.
         let register = self.bar.read(V2PMAILBOX);
-        if was_reset(register) {
-            return Err(Unanswered::Reset);
-        }
         if !vfu {
             release_buffer(self.bar);
+        }
+        if self.sent.get() && (reset || was_reset(register)) {
+            return Err(Unanswered::Reset);
         }
         Ok(())
     }
@@ -284,41 +295,49 @@ fn write_message(bar: Bar<'_>, message: &Message) {
 }
 
 /// Reads the register on behalf of the guest, who has not seen what this clears.
-pub(crate) fn look(bar: Bar<'_>, mailbox: &mut Mailbox) -> V2PMAILBOX {
+pub(crate) fn look(bar: Bar<'_>, shadow: &mut Shadow) -> V2PMAILBOX {
     let register = bar.read(V2PMAILBOX);
 
-    mailbox.observe(register, || read_reply(bar));
+    shadow.observe(register, || read_reply(bar));
     register
 }
 
 /// Sends the message that the guest waits for the answer of; there is none if it cannot be sent.
-pub(crate) fn send_request(bar: Bar<'_>, mailbox: &mut Mailbox) {
-    let Some(&request) = mailbox.request() else {
-        return;
+///
+/// Returns all bits that were seen, as [`look()`] does.
+pub(crate) fn send_request(bar: Bar<'_>, shadow: &mut Shadow) -> V2PMAILBOX {
+    let Some(&request) = shadow.mailbox.request() else {
+        return V2PMAILBOX::zeroed();
     };
     let seen = take_buffer(bar, BUFFER_TIME);
 
-    mailbox.observe(seen.with_pfsts(false), || read_reply(bar));
+    shadow.observe(seen.with_pfsts(false), || read_reply(bar));
     if seen.vfu() {
         write_message(bar, &request);
         bar.write_reg(V2PMAILBOX::zeroed().with_req(true));
     }
+    seen
 }
 
 /// Takes up what the physical function has said, and waits for its answer if the guest does.
 ///
-/// Not getting one is no error: the guest has the time-outs for that. Returns the register as it
-/// was read last.
-pub(crate) fn rest(bar: Bar<'_>, mailbox: &mut Mailbox) -> V2PMAILBOX {
-    let mut last = V2PMAILBOX::zeroed();
-    let _ = read_poll_timeout(
+/// Not getting one is no error: the guest has the time-outs for that. Returns all bits that were
+/// seen, as [`look()`] does.
+pub(crate) fn rest(bar: Bar<'_>, shadow: &mut Shadow, time: Delta) -> V2PMAILBOX {
+    let mut seen = V2PMAILBOX::zeroed();
+    let answered = read_poll_timeout(
         || {
-            last = look(bar, mailbox);
-            Ok(mailbox.request().is_none() || last.rsti())
+            let register = look(bar, shadow);
+
+            seen = V2PMAILBOX::from(u32::from(seen) | u32::from(register));
+            Ok(shadow.mailbox.request().is_none() || register.rsti())
         },
         |&done| done,
         POLL_TIME,
-        ANSWER_TIME,
+        time,
     );
-    last
+    if answered.is_err() {
+        shadow.mailbox.give_up();
+    }
+    seen
 }

@@ -83,7 +83,7 @@ impl Held {
             self.rdt = [0; QUEUES];
             self.void = true;
         }
-        self.pf_in_reset = register.rsti();
+        self.pf_in_reset = register.rsti() && !register.rstd();
     }
 
     /// Returns whether any queue is to be switched on.

@@ -33,7 +33,8 @@ use super::{
     regs::{
         Bar,
         CTRL, //
-    }, //
+    },
+    scrub, //
 };
 use kernel::{
     io::Io,
@@ -59,8 +60,8 @@ const PF_RESET_TIME: Delta = Delta::from_millis(1000);
 const RESET_NOTICE_TIME: Delta = Delta::from_millis(20);
 /// Attempts at all of it, as the physical function may forget in between what was agreed on.
 const ATTEMPTS: usize = 3;
-/// Frame size that has the effect of none: what is longer than a full frame with a VLAN tag is
-/// dropped.
+/// Frame size that has the effect of none, but for 4 bytes that a frame without a VLAN tag can be
+/// longer; what Linux sends at its default MTU.
 const NO_LPE: u32 = 1522;
 
 /// Why an agreement could not be brought about: a line for the log, and the message.
@@ -101,21 +102,24 @@ type Outcome<T = ()> = core::result::Result<T, Failure>;
 /// The VF has to be as after [`leave()`]. With `up` the guest has sent `VF_RESET`; without, it is
 /// about to, and what the physical function keeps over a reset is to be there then.
 pub(crate) fn replay(talk: &Talk<'_>, bar: Bar<'_>, control: &Control, up: bool) -> Outcome {
-    if !up && !control.outlasts_reset() {
-        return Ok(());
-    }
-    for _ in 1..ATTEMPTS {
-        match replay_once(talk, bar, control, up) {
+    for attempt in 1..ATTEMPTS {
+        match replay_once(talk, bar, control, up, attempt > 1) {
             Err(failure) if failure.forgotten => (),
             result => return result,
         }
     }
-    replay_once(talk, bar, control, up)
+    replay_once(talk, bar, control, up, true)
 }
 
-fn replay_once(talk: &Talk<'_>, bar: Bar<'_>, control: &Control, up: bool) -> Outcome {
-    talk.await_reset(PF_RESET_TIME)
-        .map_err(|_| Failure::refused("the PF stays in reset", &short(VF_RESET, 0, 0), 0))?;
+fn replay_once(talk: &Talk<'_>, bar: Bar<'_>, control: &Control, up: bool, again: bool) -> Outcome {
+    let ready = talk.await_reset(PF_RESET_TIME);
+
+    // VF 0 comes out of a reset of the physical function with its queues on.
+    scrub::quiet(bar);
+    if !up && !control.outlasts_reset() {
+        return Ok(());
+    }
+    ready.map_err(|_| Failure::refused("the PF stays in reset", &short(VF_RESET, 0, 0), 0))?;
     let preset = vf_reset(talk)?;
 
     if let Some(mac) = control.mac().filter(|&mac| preset != Some(mac)) {
@@ -123,7 +127,7 @@ fn replay_once(talk: &Talk<'_>, bar: Bar<'_>, control: &Control, up: bool) -> Ou
         let reason = "the PF refuses the guest's MAC address: has the host set another one?";
         ask(talk, &short(SET_MAC_ADDR, low, high), reason)?;
     }
-    add_unicast(talk, control)?;
+    add_unicast(talk, control, again)?;
     if control.filters.flags & Filters::FLAGS_MAX_FRAME_VALID != 0 {
         let message = short(SET_LPE, control.filters.max_frame, 0);
         ask(talk, &message, "the PF refuses the frame size")?;
@@ -150,13 +154,13 @@ fn replay_once(talk: &Talk<'_>, bar: Bar<'_>, control: &Control, up: bool) -> Ou
     Ok(())
 }
 
-/// Each message takes an entry of a table that all VFs share, even if the address has one: when one
-/// gets lost, all of them go and are sent again.
-fn add_unicast(talk: &Talk<'_>, control: &Control) -> Outcome {
+/// Each message takes an entry of a table that all VFs share, even if the address has one, and
+/// nothing but a message gives it back: when one gets lost, all of them go and are sent again.
+fn add_unicast(talk: &Talk<'_>, control: &Control, again: bool) -> Outcome {
     let mut failed = None;
 
     for _ in 0..ATTEMPTS {
-        if failed.is_some() {
+        if (again || failed.is_some()) && control.unicast.count != 0 {
             clear_unicast(talk)?;
         }
         failed = control
@@ -206,7 +210,8 @@ fn add_vlans(talk: &Talk<'_>, control: &Control) -> Outcome {
 ///
 /// A reset makes it forget the address but not the filter, which would go on to swallow what the
 /// host and its other VFs send to a guest that has moved on. `VF_RESET` writes the filter, with no
-/// address then. It also keeps further addresses, and the frame size.
+/// address then. It also keeps further addresses, the frame size, and what a guest has set beside it
+/// by a size that makes no sense.
 ///
 /// With `after_reset` the VF was just reset, and the physical function has noticed.
 pub(crate) fn leave(
@@ -224,7 +229,7 @@ pub(crate) fn leave(
 }
 
 fn leave_once(talk: &Talk<'_>, bar: Bar<'_>, after_reset: bool) -> Outcome<Option<[u8; 6]>> {
-    // A reset of the physical function clears all of it.
+    // Nothing reaches this VF before the next `VF_RESET`, and the device is cleared before that.
     if talk.in_reset() {
         return Ok(None);
     }
@@ -237,9 +242,15 @@ fn leave_once(talk: &Talk<'_>, bar: Bar<'_>, after_reset: bool) -> Outcome<Optio
         reset(bar);
         preset = vf_reset(talk)?;
     }
-    clear_unicast(talk)?;
+    match clear_unicast(talk) {
+        // The host has set the address, and lets the VF change nothing: the caller says so.
+        Err(failure) if failure.reply != 0 && preset.is_some() => (),
+        result => result?,
+    }
     let message = short(SET_LPE, NO_LPE, 0);
     ask(talk, &message, "the PF refuses the frame size")?;
+    let message = short(SET_PROMISC, 0, 0);
+    ask(talk, &message, "the PF refuses to filter multicast")?;
     // `VF_RESET` has switched the queues of the VF on.
     reset(bar);
     Ok(preset)
@@ -263,15 +274,13 @@ fn vf_reset(talk: &Talk<'_>) -> Outcome<Option<[u8; 6]>> {
 }
 
 /// Has the physical function drop the further addresses of this VF. It refuses if the host has set
-/// the address of this VF, and then there are none.
+/// the address of this VF, and does not trust it.
 fn clear_unicast(talk: &Talk<'_>) -> Outcome {
     // The address has to be valid, and says nothing.
     let (low, high) = words_from_mac([0x02, 0, 0, 0, 0, 0x01]);
     let message = short(MAC_FILTER_CLR, low, high);
 
-    talk.exchange(&message)
-        .map(|_| ())
-        .map_err(|why| Failure::unanswered(&message, why))
+    ask(talk, &message, "the PF refuses to clear unicast filters")
 }
 
 /// Sends what a reply has to agree to.

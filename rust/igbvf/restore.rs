@@ -86,8 +86,6 @@ pub(crate) fn load(
     if stopped.shadow().mailbox.is_known() {
         // Another guest ran here, and what the PF does for it must not add to what is to come.
         scrub::depart(dev, bar);
-    } else {
-        scrub::quiet(bar);
     }
     let result = load_quiet(dev, bar, state);
     if result.is_err() {
@@ -178,7 +176,7 @@ fn resume_statistics(bar: Bar<'_>, saved: &Statistics) -> [u32; STATISTICS] {
     add
 }
 
-/// The tail equals the head: nothing can be received, even if the queue were switched on now.
+/// In the end the tail equals the head: nothing can be received even if the queue were switched on.
 fn load_rx<const N: usize>(bar: Bar<'_>, queue: &RxQueue) {
     let (low, high) = low_high(queue.rdba);
     bar.write(SRRCTL::at(N), queue.srrctl.into());
@@ -190,7 +188,7 @@ fn load_rx<const N: usize>(bar: Bar<'_>, queue: &RxQueue) {
     bar.write(RDT::at(N), queue.rdh.into());
 }
 
-/// The tail equals the head: nothing can be sent, as in [`load_rx()`].
+/// In the end the tail equals the head: nothing can be sent, as in [`load_rx()`].
 fn load_tx<const N: usize>(bar: Bar<'_>, queue: &TxQueue) {
     let (low, high) = low_high(queue.tdba);
     bar.write(TDBAL::at(N), low.into());

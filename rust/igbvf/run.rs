@@ -115,8 +115,7 @@ impl Running {
         };
 
         bar.write(EIMC, CAUSES.into());
-        // If it is, the registers have their reset values, and there is nothing to hold.
-        held.pf_in_reset = mailbox::rest(bar, &mut self.shadow.mailbox).rsti();
+        held.take_note(mailbox::rest(bar, &mut self.shadow, mailbox::ANSWER_TIME));
         Ok(Quiesced {
             shadow: self.shadow,
             held,
@@ -164,7 +163,8 @@ impl Quiesced {
         if self.shadow.mailbox.request().is_some() {
             match dev.mmio(BAR) {
                 Ok(guard) => {
-                    let register = mailbox::rest(&guard, &mut self.shadow.mailbox);
+                    // On the way to here there was the time for it, unless it is a later one.
+                    let register = mailbox::rest(&guard, &mut self.shadow, mailbox::BUFFER_TIME);
                     self.held.take_note(register);
                 }
                 Err(err) => return Err((self, err)),
@@ -208,7 +208,9 @@ impl Stopped {
 
     /// Takes up what the physical function has said; returns whether it has said anything.
     pub(crate) fn look(&mut self, bar: Bar<'_>) -> bool {
-        u32::from(look(bar, &mut self.shadow, &mut self.held)) & R2C != 0
+        let register = look(bar, &mut self.shadow, &mut self.held);
+
+        u32::from(register) & R2C != 0 || register.rsti()
     }
 
     /// Returns the transmit tails, given what the registers hold.
@@ -252,10 +254,9 @@ impl Stopped {
 
         self.look(bar);
         if self.held.starts_any() && !dev.is_bus_master()? {
-            dev_err!(
-                dev.pci(),
-                "not started: queues are enabled and bus mastering is off\n"
-            );
+            dev.report(fmt!(
+                "not started: queues are enabled and bus mastering is off"
+            ));
             return Err(EIO);
         }
         // From here on the registers hold the tails, as on a device that never moved.
@@ -274,14 +275,15 @@ impl Stopped {
             }
         }
         // What the guest has sent and the source's physical function has not answered.
-        mailbox::send_request(bar, &mut self.shadow.mailbox);
+        let register = mailbox::send_request(bar, &mut self.shadow);
+        self.held.take_note(register);
         Ok(())
     }
 }
 
 /// Looks at the mailbox of a stopped device, on behalf of the guest.
 fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> V2PMAILBOX {
-    let register = mailbox::look(bar, &mut shadow.mailbox);
+    let register = mailbox::look(bar, shadow);
 
     held.take_note(register);
     register

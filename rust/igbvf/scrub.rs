@@ -95,8 +95,8 @@ pub(crate) fn after_use(dev: &Device) -> Result {
     if let Some([a, b, c, d, e, f]) = clear(dev, &guard, false) {
         dev_warn!(
             dev.pci(),
-            "the PF keeps {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} for this VF, and frames \
-             to it from this host, until the host takes the address back: ip link set PF vf N mac\n"
+            "the PF keeps {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} for this VF, with any \
+             further unicast filters, until the host takes it back: ip link set PF vf N mac\n"
         );
     }
     Ok(())

@@ -38,6 +38,18 @@ pub(crate) struct Shadow {
 }
 
 impl Shadow {
+    /// Takes up what a read of the mailbox's register by anyone has returned, and so cleared.
+    ///
+    /// `reply` reads the start of the mailbox memory, if there may be a reply.
+    pub(crate) fn observe(&mut self, register: V2PMAILBOX, reply: impl FnOnce() -> Reply) {
+        if mailbox::was_reset(register) {
+            // The counters start again from 0. The mask stays, as the guest may have written it
+            // since: what is too much in it does no harm.
+            self.statistics = Default::default();
+        }
+        self.mailbox.observe(register, reply);
+    }
+
     /// The guest has set bits of the interrupt mask.
     pub(crate) fn unmask(&mut self, causes: u32) {
         self.eims |= causes & CAUSES;
@@ -61,6 +73,10 @@ pub(crate) struct Mailbox {
     draft: Message,
     /// The message that the guest has sent and that was not answered yet.
     request: Option<Message>,
+    /// The physical function has read it.
+    taken: bool,
+    /// The guest has sent a message since the device was scrubbed.
+    used: bool,
     /// `VF_RESET` was answered: the physical function has switched the queues on.
     pub(crate) reset_done: bool,
     /// What the physical function does for us.
@@ -68,16 +84,17 @@ pub(crate) struct Mailbox {
 }
 
 impl Mailbox {
-    /// Takes up what a read of the register by anyone has returned, and so cleared.
-    ///
-    /// `reply` reads the start of the mailbox memory, if there may be a reply.
-    pub(crate) fn observe(&mut self, register: V2PMAILBOX, reply: impl FnOnce() -> Reply) {
-        self.r2c |= u32::from(register) & R2C;
+    fn observe(&mut self, register: V2PMAILBOX, reply: impl FnOnce() -> Reply) {
         if mailbox::was_reset(register) {
+            // What the guest has not seen is void too; what comes with this is from after it. A
+            // request stands, as it may have been sent meanwhile.
+            self.r2c = 0;
             self.vfu = false;
             self.reset_done = false;
             self.control.forget_all();
         }
+        self.r2c |= u32::from(register) & R2C;
+        self.taken |= register.pfack();
         if !register.pfsts() {
             return;
         }
@@ -111,6 +128,8 @@ impl Mailbox {
     pub(crate) fn guest_commanded(&mut self, register: V2PMAILBOX) {
         if register.req() {
             self.request = Some(self.draft);
+            self.taken = false;
+            self.used = true;
         }
         // A request lets go of the buffer, and so does a write without the bit.
         self.vfu = register.vfu() && !register.req();
@@ -129,9 +148,17 @@ impl Mailbox {
         self.control.forget_reset();
     }
 
-    /// Returns whether the physical function does, or keeps, anything for the guest.
+    /// There was no answer in all the time that there is for one: a message that was taken is not
+    /// going to have one, and one that was not has got lost.
+    pub(crate) fn give_up(&mut self) {
+        if self.taken {
+            self.request = None;
+        }
+    }
+
+    /// Returns whether the physical function may keep anything for the guest.
     pub(crate) fn is_known(&self) -> bool {
-        self.reset_done || self.control.outlasts_reset()
+        self.used
     }
 
     /// Makes the mailbox of a guest that comes from elsewhere.
@@ -152,6 +179,8 @@ impl Mailbox {
             vfu,
             draft,
             request,
+            taken: false,
+            used: true,
             reset_done,
             control,
         }

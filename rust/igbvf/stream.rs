@@ -58,8 +58,7 @@ impl<T: core::fmt::Display> kernel::fmt::Display for Line<T> {
 
 /// Says why a source has no words for the state of its guest, in the log and in `last_error`.
 pub(crate) fn not_expressible(dev: &Device, refusal: Refusal) {
-    dev_err!(dev.pci(), "state not expressible: {}\n", Line(refusal));
-    dev.set_last_error(fmt!("state not expressible: {}", Line(refusal)));
+    dev.report(fmt!("state not expressible: {}", Line(refusal)));
 }
 
 fn format(dev: &Device) -> &Format {
@@ -219,8 +218,7 @@ impl Incoming {
             Ok(progress) => Ok(progress == Progress::Complete),
             Err(error) => {
                 if !known {
-                    dev_err!(dev.pci(), "stream refused: {}\n", Line(error));
-                    dev.set_last_error(fmt!("stream refused: {}", Line(error)));
+                    dev.report(fmt!("stream refused: {}", Line(error)));
                 }
                 Err(errno(error.code))
             }
@@ -236,8 +234,7 @@ impl Incoming {
     pub(crate) fn fail(&mut self, dev: &Device, refusal: Refusal) -> Error {
         let error = self.reader.fail(refusal);
 
-        dev_err!(dev.pci(), "stream not loaded: {}\n", Line(error));
-        dev.set_last_error(fmt!("stream not loaded: {}", Line(error)));
+        dev.report(fmt!("stream not loaded: {}", Line(error)));
         errno(error.code)
     }
 
@@ -250,8 +247,7 @@ impl Incoming {
     pub(crate) fn finish(&self, dev: &Device) -> Result {
         self.reader.finish().map_err(|error| {
             if error.code == Code::NoData {
-                dev_err!(dev.pci(), "stream refused: {}\n", Line(error));
-                dev.set_last_error(fmt!("stream refused: {}", Line(error)));
+                dev.report(fmt!("stream refused: {}", Line(error)));
             }
             errno(error.code)
         })

@@ -190,7 +190,7 @@ impl Traps for Igbvf {
 
 /// Looks at the mailbox on behalf of the guest.
 fn look(bar: Bar<'_>, shadow: &mut Shadow, held: Option<&mut Held>) -> V2PMAILBOX {
-    let register = mailbox::look(bar, &mut shadow.mailbox);
+    let register = mailbox::look(bar, shadow);
 
     if let Some(held) = held {
         held.take_note(register);

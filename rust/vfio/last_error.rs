@@ -13,7 +13,12 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    sync::Mutex, //
+    sync::Mutex,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// Longest text in bytes; what does not fit is cut off.
@@ -66,10 +71,35 @@ impl fmt::Write for Text {
     }
 }
 
+/// Lines in the log in [`LOG_INTERVAL`], as the kernel's own limit has them.
+const LOG_BURST: u32 = 10;
+/// After how long the count begins again.
+const LOG_INTERVAL: Delta = Delta::from_secs(5);
+
+/// User space can fail as often as it likes, and so fill the log.
+struct Limit {
+    since: Instant<Monotonic>,
+    lines: u32,
+}
+
+impl Limit {
+    fn allows(&mut self) -> bool {
+        if self.since.elapsed() > LOG_INTERVAL {
+            *self = Self {
+                since: Instant::now(),
+                lines: 0,
+            };
+        }
+        self.lines = self.lines.saturating_add(1);
+        self.lines <= LOG_BURST
+    }
+}
+
 struct Inner {
     text: Text,
     /// Number of texts so far; wraps.
     count: u32,
+    limit: Limit,
 }
 
 /// The last error of one device.
@@ -83,8 +113,17 @@ pub(crate) struct LastError {
 impl LastError {
     pub(crate) fn new() -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
-            inner <- new_mutex!(Inner { text: Text::NONE, count: 0 }, "vfio::LastError"),
+            inner <- new_mutex!(Inner {
+                text: Text::NONE,
+                count: 0,
+                limit: Limit { since: Instant::now(), lines: 0 },
+            }, "vfio::LastError"),
         })
+    }
+
+    /// Returns whether another line may go to the log.
+    pub(crate) fn may_log(&self) -> bool {
+        self.inner.lock().limit.allows()
     }
 
     /// Replaces the text.

@@ -235,7 +235,7 @@ impl<T: Driver> Device<T> {
     /// It is read in debugfs, `<driver>/<BDF>/last_error`, by who is told no more than an errno. It
     /// stays until the next session begins, through resets and close; the last call counts. Of
     /// the text the first 256 bytes are kept, with `?` for all but printable ASCII.
-    pub fn set_last_error(&self, args: fmt::Arguments<'_>) {
+    pub(crate) fn set_last_error(&self, args: fmt::Arguments<'_>) {
         self.inner.last_error.set(args);
     }
 

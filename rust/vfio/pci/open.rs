@@ -21,6 +21,7 @@ use kernel::{
         to_result, //
     },
     ffi::c_int,
+    fmt,
     io::{
         IoBase,
         Mmio,
@@ -37,6 +38,18 @@ impl<T: Driver> Device<T, Open> {
         // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver as long
         // as the device is open: `vfio_pci_core_unregister_device()` waits for the last close.
         unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
+    }
+
+    /// Says why a migration was refused or has failed, in one line: in the log, ten times in five
+    /// seconds at most, and in debugfs, `<driver>/<BDF>/last_error`.
+    ///
+    /// There it stays until the next session begins, through resets and close; the last call counts.
+    /// Of the text the first 256 bytes are kept, with `?` for all but printable ASCII.
+    pub fn report(&self, why: fmt::Arguments<'_>) {
+        if self.last_error().may_log() {
+            dev_err!(self.pci(), "{why}\n");
+        }
+        self.set_last_error(why);
     }
 
     /// Gives access to a BAR of at least `SIZE` bytes.
