@@ -4,9 +4,8 @@
  * was in there before; what the guest writes while the device is stopped takes
  * effect when it runs; and none of this costs more MMIO than it should.
  */
-#include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <linux/types.h>
 
@@ -17,25 +16,9 @@
 #include "arcs.h"
 #include "migration.h"
 #include "testnet.h"
+#include "vf_request.h"
 
-#define IRQ_MS		1000
-#define QUIET_MS	100
-
-/* Other than 0 and ~0: a pattern that differs from register to register. */
-#define SCATTERED	0x9e3779b9u
-
-static const u32 patterns[] = { 0x00000000, 0xffffffff, 0x55555555, 0xaaaaaaaa, SCATTERED };
-
-static void fill(u32 *values, u32 pattern, bool inverted)
-{
-	unsigned int i;
-	u32 value;
-
-	for (i = 0; i < vf_regs_count; i++) {
-		value = pattern == SCATTERED ? SCATTERED * (2 * i + 3) : pattern;
-		values[i] = (inverted ? ~value : value) & vf_regs[i].mask;
-	}
-}
+static const u32 patterns[] = { 0x00000000, 0xffffffff, 0x55555555, 0xaaaaaaaa };
 
 FIXTURE(walk)
 {
@@ -78,19 +61,8 @@ static void unmap_doorbells(struct vf *vf)
 	vf->doorbells = NULL;
 }
 
-static int join(struct vf *vf, u8 last)
-{
-	u32 msg[3] = { VF_MSG_RESET };
-	int ret;
-
-	ret = nic_mailbox(vf, msg, 1, 3);
-	if (ret)
-		return ret;
-	msg[0] = VF_MSG_SET_MAC;
-	msg[1] = 0x666d7602;
-	msg[2] = last << 8;
-	return nic_mailbox(vf, msg, 3, 1);
-}
+static const u8 mac_a[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x1a };
+static const u8 mac_b[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x1b };
 
 FIXTURE_SETUP(walk)
 {
@@ -102,8 +74,8 @@ FIXTURE_SETUP(walk)
 		unmap_doorbells(self->b);
 	}
 	if (variant->joined) {
-		ASSERT_EQ(0, join(self->a, 0x1a));
-		ASSERT_EQ(0, join(self->b, 0x1b));
+		ASSERT_EQ(0, vf_join(self->a, mac_a));
+		ASSERT_EQ(0, vf_join(self->b, mac_b));
 	}
 }
 
@@ -162,18 +134,22 @@ static void hold_mailbox(struct __test_metadata *_metadata, struct vf *vf)
 	ASSERT_TRUE(vf_read(vf, VF_MAILBOX) & VF_MBX_VFU);
 }
 
-TEST_F(walk, patterns_arrive)
+TEST_F(walk, T01_patterns_arrive)
 {
 	u32 want[VF_REGS_MAX], poison[VF_REGS_MAX];
 	struct mig_buf again = { 0 };
 	bool held;
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(patterns); i++) {
-		TH_LOG("pattern %#x", patterns[i]);
+	for (i = 0; i <= ARRAY_SIZE(patterns); i++) {
+		TH_LOG("pattern %u", i);
 		held = i & 1;
-		fill(want, patterns[i], false);
-		fill(poison, patterns[i], true);
+		if (i < ARRAY_SIZE(patterns))
+			vf_regs_fill(want, patterns[i]);
+		else
+			vf_regs_scatter(want, i);
+		memcpy(poison, want, sizeof(poison));
+		vf_regs_invert(poison);
 		vf_write(self->a, VF_MAILBOX, 0);
 		hold_mailbox(_metadata, self->b);
 		if (held)
@@ -213,13 +189,13 @@ static void keep_txdctl(struct vf *vf, u32 *values, const u32 *old)
 			values[i] = old[i];
 }
 
-TEST_F(walk, writes_while_stopped_arrive)
+TEST_F(walk, T01_writes_while_stopped_arrive)
 {
 	u32 first[VF_REGS_MAX], second[VF_REGS_MAX], third[VF_REGS_MAX];
 
-	fill(first, SCATTERED, true);
-	fill(second, SCATTERED, false);
-	fill(third, 0x55555555, false);
+	vf_regs_scatter(first, 1);
+	vf_regs_scatter(second, 2);
+	vf_regs_fill(third, 0x55555555);
 	keep_txdctl(self->a, second, first);
 	keep_txdctl(self->b, third, first);
 
@@ -238,6 +214,37 @@ TEST_F(walk, writes_while_stopped_arrive)
 	expect_regs(_metadata, self->a, second, "source after a cancel");
 }
 
+/* The number of a function is in no register that the guest sees. */
+TEST(T01_every_function_to_every_other)
+{
+	u32 want[VF_REGS_MAX], got[VF_REGS_MAX];
+	struct mig_buf stream = { 0 };
+	unsigned int from, to, i;
+	struct vf *vfs[VF_MAX];
+
+	for (i = 0; i < VF_MAX; i++)
+		vfs[i] = vf_open(vf_bdf(i), NULL);
+	for (i = 0; i < VF_MAX * VF_MAX; i++) {
+		from = i / VF_MAX;
+		to = i % VF_MAX;
+		if (from == to)
+			continue;
+		TH_LOG("function %u to %u", from, to);
+		vf_regs_scatter(want, i);
+		vf_regs_write(vfs[from], want);
+		ASSERT_EQ(0, mig_save(vf_fd(vfs[from]), &stream));
+		ASSERT_EQ(0, mig_load(vf_fd(vfs[to]), &stream));
+		ASSERT_EQ(0, mig_set(vf_fd(vfs[to]), VFIO_DEVICE_STATE_RUNNING, NULL));
+		expect_regs(_metadata, vfs[to], want, "destination");
+		vf_regs_read(vfs[from], got);
+		EXPECT_EQ(NULL, vf_regs_differ(want, got));
+		ASSERT_EQ(0, mig_set(vf_fd(vfs[from]), VFIO_DEVICE_STATE_RUNNING, NULL));
+	}
+	for (i = 0; i < VF_MAX; i++)
+		vf_close(vfs[i]);
+	mig_buf_free(&stream);
+}
+
 FIXTURE(stopped)
 {
 	struct testnet net;
@@ -254,11 +261,6 @@ FIXTURE_TEARDOWN(stopped)
 	testnet_close(&self->net);
 }
 
-static int guest_set(struct testnet *net, u32 state)
-{
-	return mig_set(vf_fd(net->guest.vf), state, NULL);
-}
-
 /* Slots that are given back while the device is stopped. */
 TEST_F(stopped, tail_is_kept)
 {
@@ -268,11 +270,11 @@ TEST_F(stopped, tail_is_kept)
 
 	ASSERT_TRUE(testnet_send(net, PEER_TO_GUEST, 11));
 	ASSERT_TRUE(nic_drain(&net->peer, 0, NIC_TIMEOUT_MS));
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_STOP));
 	tail = vf_read(guest->vf, VF_RDT(0));
 	ASSERT_TRUE(testnet_collect(net, NIC_TIMEOUT_MS));
 	EXPECT_EQ((tail + 11) % NIC_RX_RING, vf_read(guest->vf, VF_RDT(0)));
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_RUNNING));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_RUNNING));
 	EXPECT_EQ((tail + 11) % NIC_RX_RING, vf_read(guest->vf, VF_RDT(0)));
 	ASSERT_TRUE(testnet_exchange(net, 2 * NIC_RX_RING));
 }
@@ -287,113 +289,97 @@ TEST_F(stopped, queue_control_is_kept)
 	u32 head;
 
 	ledger_init(&dropped, 100);
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_STOP));
 	EXPECT_EQ(on, vf_read(vf, VF_RXDCTL(0)));
 	vf_write(vf, VF_RXDCTL(0), VF_RXDCTL_RESET);
 	EXPECT_EQ(VF_RXDCTL_RESET, vf_read(vf, VF_RXDCTL(0)));
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_RUNNING));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_RUNNING));
 	EXPECT_EQ(VF_RXDCTL_RESET, vf_read(vf, VF_RXDCTL(0)));
 	head = vf_read(vf, VF_RDH(0));
 	ASSERT_TRUE(nic_send(&net->peer, 0, &dropped, net->guest.mac, 3));
 	ASSERT_TRUE(nic_drain(&net->peer, 0, NIC_TIMEOUT_MS));
 	EXPECT_EQ(head, vf_read(vf, VF_RDH(0)));
 
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_STOP));
 	vf_write(vf, VF_RXDCTL(0), on);
 	ASSERT_TRUE(nic_send(&net->peer, 0, &dropped, net->guest.mac, 3));
 	ASSERT_TRUE(nic_drain(&net->peer, 0, NIC_TIMEOUT_MS));
 	EXPECT_EQ(head, vf_read(vf, VF_RDH(0)));
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_RUNNING));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_RUNNING));
 	EXPECT_EQ(on, vf_read(vf, VF_RXDCTL(0)));
 	ASSERT_TRUE(testnet_exchange(net, 2 * NIC_RX_RING));
 }
 
-TEST_F(stopped, mask_is_kept)
+/*
+ * What each arc of one migration of a guest with two queue pairs up may cost in
+ * accesses to BAR 0, as in igbvf-vfio-pci.rst. A change that makes the device
+ * slower to move has to say so there and here. @waiting is for reads that wait for
+ * the PF to answer, of which there are more on a busy machine.
+ */
+static const struct budget {
+	bool destination;
+	const char *from;
+	const char *to;
+	unsigned long long reads;
+	unsigned long long writes;
+	unsigned long long waiting;
+} budgets[] = {
+	{ false, "RUNNING", "PRE_COPY", 64, 0, 0 },
+	{ false, "PRE_COPY", "RUNNING", 0, 0, 0 },
+	{ false, "RUNNING", "RUNNING_P2P", 13, 5, 0 },
+	{ false, "RUNNING_P2P", "STOP", 0, 0, 0 },
+	{ false, "STOP", "STOP_COPY", 59, 0, 0 },
+	{ true, "RUNNING", "RUNNING_P2P", 7, 1, 0 },
+	{ true, "RUNNING_P2P", "STOP", 0, 0, 0 },
+	{ true, "STOP", "RESUMING", 0, 0, 0 },
+	{ true, "LOAD", "LOAD", 56, 78, 40 },
+	{ true, "RESUMING", "STOP", 0, 0, 0 },
+	{ true, "STOP", "RUNNING_P2P", 3, 0, 0 },
+	{ true, "RUNNING_P2P", "RUNNING", 9, 8, 0 },
+};
+
+/* A tenth more is not worth a thought. */
+static bool within(unsigned long long count, unsigned long long budget)
 {
-	struct testnet *net = &self->net;
-	struct vf *vf = net->guest.vf;
-	unsigned int vector;
-
-	vf_write(vf, VF_EIMC, VF_EIMASK);
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
-	EXPECT_EQ(0, vf_read(vf, VF_EIMS));
-	usleep(VF_THROTTLE_US);
-	vf_irq_drain(vf);
-	vf_write(vf, VF_EIMS, VF_EIMASK);
-	vf_write(vf, VF_EICS, VF_EIMASK);
-	EXPECT_EQ(VF_EIMASK, vf_read(vf, VF_EIMS));
-	for (vector = 0; vector < VF_VECTORS; vector++)
-		EXPECT_FALSE(vf_irq_wait(vf, vector, QUIET_MS));
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_RUNNING));
-	for (vector = 0; vector < VF_VECTORS; vector++)
-		EXPECT_TRUE(vf_irq_wait(vf, vector, IRQ_MS));
-
-	/* And the other way round. */
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_STOP));
-	usleep(VF_THROTTLE_US);
-	vf_irq_drain(vf);
-	vf_write(vf, VF_EIMC, VF_EIMASK);
-	ASSERT_EQ(0, guest_set(net, VFIO_DEVICE_STATE_RUNNING));
-	for (vector = 0; vector < VF_VECTORS; vector++)
-		EXPECT_FALSE(vf_irq_wait(vf, vector, QUIET_MS));
-	EXPECT_EQ(0, vf_read(vf, VF_EIMS));
+	return 10 * count <= 11 * budget;
 }
-
-/*
- * A change that makes the device slower to move has to say so here. Only what
- * waits for the PF may differ from run to run: by a poll or some.
- *
- * quiesce: RXDCTL and TXDCTL of both queues, RDT; queues that are on are switched
- * off, seen to be off (receive) or empty (transmit: TDT and TDH twice or so); mask;
- * mailbox.
- */
-#define BUDGET_QUIESCE	18
-#define BUDGET_STOP	0
-/* TDT, 10 receive, 14 transmit, 7 interrupt registers, 16 words, 9 counters. */
-#define BUDGET_SAVE	59
-/*
- * Reads: 1 cause, 1 for the PF's reset, 7 for each of two messages (buffer, stale
- * bits, answer and its notice in one look, buffer, 3 words), 1 for the buffer,
- * 28 to compare, 9 counters. Writes: see the list in igbvf-vfio-pci.rst.
- */
-#define BUDGET_LOAD	(1 + 1 + 2 * 7 + 1 + 28 + 9 + 78)
-#define BUDGET_POLLS	40
 
 TEST_F(stopped, mmio_within_budget)
 {
 	struct testnet *net = &self->net;
 	struct arcs a[2], b[2];
 	struct mig_buf buf = { 0 };
+	const struct budget *limit;
 	struct arc arc;
 	struct vf *vf;
+	unsigned int i;
 
 	vf = vf_open(vf_bdf(2), &net->guest.ram);
 	if (!arcs_read(net->guest.vf->bdf, &a[0]) || !arcs_read(vf->bdf, &b[0]))
 		SKIP(return, "the driver has no account of its arcs in debugfs");
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_PRE_COPY));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_RUNNING));
 	ASSERT_EQ(0, mig_save(vf_fd(net->guest.vf), &buf));
 	ASSERT_EQ(0, mig_load(vf_fd(vf), &buf));
+	vf_vmm_setup(vf);
+	ASSERT_EQ(0, mig_set(vf_fd(vf), VFIO_DEVICE_STATE_RUNNING, NULL));
 	ASSERT_TRUE(arcs_read(net->guest.vf->bdf, &a[1]));
 	ASSERT_TRUE(arcs_read(vf->bdf, &b[1]));
 	mig_buf_free(&buf);
-	vf_close(vf);
 
-	arc = arcs_delta(&a[0], &a[1], "RUNNING", "RUNNING_P2P");
-	TH_LOG("quiesce: %llu reads, %llu writes", arc.reads, arc.writes);
-	EXPECT_EQ(1, arc.calls);
-	EXPECT_EQ(BUDGET_QUIESCE, arc.reads + arc.writes);
-	arc = arcs_delta(&a[0], &a[1], "RUNNING_P2P", "STOP");
-	EXPECT_EQ(1, arc.calls);
-	EXPECT_GE(BUDGET_STOP, arc.reads + arc.writes);
-	arc = arcs_delta(&a[0], &a[1], "STOP", "STOP_COPY");
-	TH_LOG("save: %llu reads, %llu writes", arc.reads, arc.writes);
-	EXPECT_EQ(1, arc.calls);
-	EXPECT_EQ(0, arc.writes);
-	EXPECT_EQ(BUDGET_SAVE, arc.reads);
-	arc = arcs_delta(&b[0], &b[1], "LOAD", "LOAD");
-	TH_LOG("load: %llu reads, %llu writes", arc.reads, arc.writes);
-	EXPECT_EQ(1, arc.calls);
-	EXPECT_LE(BUDGET_LOAD, arc.reads + arc.writes);
-	EXPECT_GE(BUDGET_LOAD + BUDGET_POLLS, arc.reads + arc.writes);
+	for (i = 0; i < ARRAY_SIZE(budgets); i++) {
+		limit = &budgets[i];
+		arc = limit->destination ? arcs_delta(&b[0], &b[1], limit->from, limit->to) :
+					   arcs_delta(&a[0], &a[1], limit->from, limit->to);
+		TH_LOG("%s to %s: %llu reads, %llu writes; budget %llu, %llu", limit->from,
+		       limit->to, arc.reads, arc.writes, limit->reads, limit->writes);
+		EXPECT_EQ(1, arc.calls);
+		EXPECT_TRUE(within(arc.reads, limit->reads + limit->waiting));
+		EXPECT_TRUE(within(arc.writes, limit->writes));
+		/* An account that does not count would keep every budget. */
+		EXPECT_EQ(!limit->reads, !arc.reads);
+	}
+	vf_close(vf);
 }
 
 TEST_HARNESS_MAIN

@@ -17,6 +17,9 @@
 /* Neither enabled nor flushed. */
 #define CONTROL_MASK	0xf9ffffffu
 
+/* The golden ratio: its multiples have their bits all over the place. */
+#define SCATTER		0x9e3779b9u
+
 #define MBMEM(_i)	{ "VMBMEM" #_i, VF_MBMEM(_i), ALL_MASK }
 
 const struct vf_reg vf_regs[] = {
@@ -97,6 +100,30 @@ void vf_regs_write(struct vf *vf, const u32 *values)
 	vf_write(vf, VF_EIMC, VF_EIMASK);
 	for (i = 0; i < vf_regs_count; i++)
 		vf_write(vf, vf_regs[i].offset, values[i] & vf_regs[i].mask);
+}
+
+void vf_regs_fill(u32 *values, u32 pattern)
+{
+	unsigned int i;
+
+	for (i = 0; i < vf_regs_count; i++)
+		values[i] = pattern & vf_regs[i].mask;
+}
+
+void vf_regs_scatter(u32 *values, u32 seed)
+{
+	unsigned int i;
+
+	for (i = 0; i < vf_regs_count; i++)
+		values[i] = SCATTER * (VF_REGS_MAX * seed + 2 * i + 3) & vf_regs[i].mask;
+}
+
+void vf_regs_invert(u32 *values)
+{
+	unsigned int i;
+
+	for (i = 0; i < vf_regs_count; i++)
+		values[i] = ~values[i] & vf_regs[i].mask;
 }
 
 const struct vf_reg *vf_regs_differ(const u32 *a, const u32 *b)

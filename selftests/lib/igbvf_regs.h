@@ -146,6 +146,13 @@ void vf_regs_read(struct vf *vf, u32 *values);
 /* Write @values, each within its mask; what is masked by EIMS is replaced, not added. */
 void vf_regs_write(struct vf *vf, const u32 *values);
 
+/* One pattern for all registers, or one that differs from register to register. */
+void vf_regs_fill(u32 *values, u32 pattern);
+void vf_regs_scatter(u32 *values, u32 seed);
+
+/* Every bit that can be is another one. */
+void vf_regs_invert(u32 *values);
+
 /* The first register that differs, or NULL. */
 const struct vf_reg *vf_regs_differ(const u32 *a, const u32 *b);
 

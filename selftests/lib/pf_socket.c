@@ -45,6 +45,14 @@ void pf_close(struct pf_socket *pf)
 	close(pf->fd);
 }
 
+void pf_renew(struct pf_socket *pf)
+{
+	socklen_t len = sizeof(int);
+	int error;
+
+	VFIO_ASSERT_EQ(getsockopt(pf->fd, SOL_SOCKET, SO_ERROR, &error, &len), 0);
+}
+
 bool pf_send(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u32 count)
 {
 	u8 frame[FRAME_MAX];

@@ -14,6 +14,9 @@ struct pf_socket {
 void pf_open(struct pf_socket *pf, const char *netdev);
 void pf_close(struct pf_socket *pf);
 
+/* The interface was down and is up again: forget the error that says so. */
+void pf_renew(struct pf_socket *pf);
+
 bool pf_send(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u32 count);
 
 /* The same with an 802.1Q tag. */

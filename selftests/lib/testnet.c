@@ -2,12 +2,16 @@
 /*
  * A guest, a peer and the PF, which send each other numbered frames.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <linux/types.h>
 
+#include "pf_link.h"
 #include "testnet.h"
+
+#define SILENCE_MS	100
 
 static const u8 guest_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x0a };
 static const u8 peer_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x0b };
@@ -83,6 +87,21 @@ bool testnet_collect(struct testnet *net, int timeout_ms)
 	return ok;
 }
 
+bool testnet_queue(struct testnet *net)
+{
+	return testnet_send(net, GUEST_TO_PEER, 9) && testnet_send(net, GUEST_TO_PF, 5);
+}
+
+bool testnet_silent(struct testnet *net)
+{
+	u32 peer = net->ledgers[GUEST_TO_PEER].received;
+	u32 pf = net->ledgers[GUEST_TO_PF].received;
+
+	testnet_collect(net, SILENCE_MS);
+	return peer == net->ledgers[GUEST_TO_PEER].received &&
+	       pf == net->ledgers[GUEST_TO_PF].received;
+}
+
 bool testnet_exchange(struct testnet *net, u32 count)
 {
 	unsigned int path;
@@ -107,6 +126,14 @@ bool testnet_complete(struct testnet *net)
 		if (!ledger_complete(&net->ledgers[path]))
 			return false;
 	return true;
+}
+
+int testnet_reset_pf(struct testnet *net)
+{
+	if (!pf_reset(vf_pf_netdev()))
+		return -ENETDOWN;
+	pf_renew(&net->pf);
+	return nic_up(&net->peer, net->peer.vf);
 }
 
 void testnet_print(struct testnet *net)

@@ -44,13 +44,28 @@ bool testnet_send(struct testnet *net, enum testnet_path path, u32 count);
 /* Receive at all stations until nothing is missing; false if something is. */
 bool testnet_collect(struct testnet *net, int timeout_ms);
 
+/* Some frames from the guest to both others, as a guest does that finds itself stopped. */
+bool testnet_queue(struct testnet *net);
+
+/* Nothing of the guest arrives anywhere, for a while. */
+bool testnet_silent(struct testnet *net);
+
 /* Send @count frames on every path, in bursts, and receive them all. */
 bool testnet_exchange(struct testnet *net, u32 count);
 
 /* Every frame that was sent has arrived once, in order and unharmed. */
 bool testnet_complete(struct testnet *net);
 
+/*
+ * The PF is reset, with the registers of all VFs, and the peer comes up again. The
+ * guest is left as it is then. 0 or -errno.
+ */
+int testnet_reset_pf(struct testnet *net);
+
 void testnet_print(struct testnet *net);
+
+/* The guest's device goes to @state. 0 or -errno. */
+int testnet_set(struct testnet *net, u32 state);
 
 /*
  * The state of the guest, taken to VF @to, which is left in STOP; NULL if that

@@ -12,6 +12,11 @@
 
 #include "testnet.h"
 
+int testnet_set(struct testnet *net, u32 state)
+{
+	return mig_set(vf_fd(net->guest.vf), state, NULL);
+}
+
 /* In PRE_COPY all goes on as ever. */
 static int read_precopy(struct testnet *net, struct mig_buf *buf)
 {
