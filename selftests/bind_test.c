@@ -203,6 +203,21 @@ TEST_F(regions, registers_hold_what_is_written)
 	EXPECT_EQ(0x9abcde80, vf_read(self->vf, VF_TDBAL(1)));
 }
 
+/*
+ * A VF has no bit to switch memory off, but QEMU's has; VMMs clear it before a reset,
+ * and set it again long after a state was loaded.
+ */
+TEST_F(regions, memory_cannot_be_switched_off)
+{
+	vf_write(self->vf, VF_IVAR_MISC, 0x81);
+	vfio_pci_config_writew(self->vf->pci, PCI_COMMAND, 0);
+	EXPECT_EQ(0x81, vf_read(self->vf, VF_IVAR_MISC));
+	vf_reset(self->vf);
+	EXPECT_EQ(0, vf_read(self->vf, VF_IVAR_MISC));
+	vf_write(self->vf, VF_IVAR_MISC, 0x82);
+	EXPECT_EQ(0x82, vf_read(self->vf, VF_IVAR_MISC));
+}
+
 TEST_F(regions, bad_pointer)
 {
 	void *bad = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -106,6 +106,37 @@ impl<T: Driver> Device<T, Open> {
         Ok(u32::from(command) & kernel::bindings::PCI_COMMAND_MASTER != 0)
     }
 
+    /// Has a virtual function decode memory, whatever user space has written to `PCI_COMMAND`.
+    ///
+    /// By the SR-IOV specification a VF has no Memory Space Enable bit and decodes as long as its PF
+    /// lets it; the core takes it so (`no_command_memory`), and VMMs clear the bit before a reset.
+    /// QEMU's models have the bit, and do not decode without it. On silicon this has no effect.
+    pub(crate) fn decode_memory(&self) {
+        let mut command = 0;
+        // SAFETY: The core has set `pdev`, which is valid as long as the device.
+        let pdev = unsafe { (*self.as_core()).pdev };
+
+        // SAFETY: A bit that `pci_iov_add_virtfn()` has set before the function was added.
+        if unsafe { (*pdev).no_command_memory() } == 0 {
+            return;
+        }
+        // CAST: the offset in the header, 4; a bit of a 16-bit register.
+        let (at, memory) = (
+            kernel::bindings::PCI_COMMAND as c_int,
+            kernel::bindings::PCI_COMMAND_MEMORY as u16,
+        );
+        // A function that cannot be reached shows when it is used.
+        //
+        // SAFETY: `pdev` is valid as long as the device; the value goes to a local variable.
+        unsafe {
+            if kernel::bindings::pci_read_config_word(pdev, at, &mut command) == 0
+                && command & memory == 0
+            {
+                kernel::bindings::pci_write_config_word(pdev, at, command | memory);
+            }
+        }
+    }
+
     /// Returns whether user space asked for `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`.
     pub(crate) fn precopy_info_v2(&self) -> bool {
         // SAFETY: A byte that the core sets once while the device is open; a stale value is that of

@@ -172,16 +172,18 @@ impl<T: Driver> Device<T> {
     ) -> isize {
         // SAFETY: As in `read_callback()`.
         let (this, pos) = unsafe { (Self::from_vdev(vdev), &mut *ppos) };
+        let region = region::index_of(*pos);
 
-        if region::index_of(*pos) == T::Regions::BAR {
+        if region == T::Regions::BAR {
             let buf = UserPtr::from_ptr(buf.cast_mut().cast());
 
             return from_result(|| region::write(this, buf, count, pos));
         }
         // SAFETY: The arguments are those that the core has given us.
         let result = unsafe { bindings::vfio_pci_core_write(vdev, buf, count, ppos) };
-        // A write to config space can reset the function.
-        this.settle();
+        if region == Some(bindings::VFIO_PCI_CONFIG_REGION_INDEX) {
+            this.config_written();
+        }
         result
     }
 

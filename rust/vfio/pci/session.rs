@@ -44,6 +44,7 @@ impl<T: Driver> Device<T> {
         // call.
         let dev = unsafe { self.as_open() };
 
+        dev.decode_memory();
         T::open(dev)?;
         let migration = T::Migration::initial(dev)?;
         // INVARIANT: The device is open.
@@ -104,6 +105,7 @@ impl<T: Driver> Device<T> {
             // The old state goes first: it drops the links to the data files.
             session.migration = T::Migration::error();
             T::DmaLogging::stop(dev, &mut session.dma_log);
+            dev.decode_memory();
             session.migration = T::reset(dev)
                 .and_then(|()| T::Migration::initial(dev))
                 .unwrap_or_else(|err| {
@@ -114,6 +116,15 @@ impl<T: Driver> Device<T> {
             session.epoch = epoch;
         }
         Some((dev, session))
+    }
+
+    /// Takes note of a write to config space, which may have reset the function.
+    pub(super) fn config_written(&self) {
+        // `ENODEV` is fine: a device that is not open has nothing to settle.
+        let _ = self.with_session(|dev, _| {
+            dev.decode_memory();
+            Ok(())
+        });
     }
 
     /// Settles a reset now, if there was one, and not at the next access.
