@@ -26,6 +26,9 @@ clean:
 demo:
 	@$(RUN) demo $(LANE)
 
+soak:
+	@$(RUN) soak $(LANE)
+
 # The cargo tests and the fuzz targets have no lane and no glob: they run with the
 # whole suite only.
 test:
@@ -64,6 +67,8 @@ lab:
 define HELP
 From nothing to a migrated VF, and to the proof that it works:
   make demo          lab, kernel, module, two VFs, a migration, a report
+  make soak          1000 migrations, and what they leave behind; build/soak.json
+                       SOAK_MIGRATIONS=N       so many
   make test          the whole suite in QEMU; last line: N passed, N failed, N skipped
                        LANE=debian|full|debug  only this lane (default: debian full)
                        T=GLOB                  only these test programs
@@ -104,5 +109,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
-.PHONY: modules modules_install clean demo test shell codec-test fuzz bench docs generate \
+.PHONY: modules modules_install clean demo soak test shell codec-test fuzz bench docs generate \
 	vmfctl lint kernels lab help

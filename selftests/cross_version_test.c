@@ -15,6 +15,7 @@
 #include "kselftest_harness.h"
 
 #include "handshake.h"
+#include "probe.h"
 #include "testnet.h"
 #include "vf_request.h"
 #include "vmf_descriptor.h"
@@ -24,7 +25,6 @@
 #define NEW		0
 #define OLD		2
 
-#define FRAMES		5
 #define VID		100
 #define ROUNDS		3
 
@@ -65,25 +65,12 @@ FIXTURE_TEARDOWN(cross_version)
 	EXPECT_EQ(0, format_set_max(vf_bdf(OLD), "2"));
 }
 
-static bool arrives(struct testnet *net, const u8 *dst, u16 vid, int timeout_ms)
-{
-	struct ledger ledger, *list[] = { &ledger };
-	bool sent;
-
-	ledger_init(&ledger, 104);
-	if (vid)
-		sent = pf_send_tagged(&net->pf, &ledger, dst, vid, FRAMES);
-	else
-		sent = pf_send(&net->pf, &ledger, dst, FRAMES);
-	return sent && nic_collect(&net->guest, list, 1, timeout_ms) && ledger_complete(&ledger);
-}
-
 /* The guest is as it was: what it has set up with the PF, its rings, its interrupts. */
 static void expect_guest(struct __test_metadata *_metadata, struct testnet *net)
 {
 	ASSERT_TRUE(testnet_exchange(net, 2 * NIC_RX_RING));
-	EXPECT_TRUE(arrives(net, net->guest.mac, VID, NIC_TIMEOUT_MS));
-	EXPECT_TRUE(arrives(net, group, 0, NIC_TIMEOUT_MS));
+	EXPECT_TRUE(probe_pf(&net->pf, &net->guest, net->guest.mac, VID, STRIPPED));
+	EXPECT_TRUE(probe_pf(&net->pf, &net->guest, group, 0, UNTAGGED));
 	vf_irq_drain(net->guest.vf);
 	ASSERT_TRUE(testnet_exchange(net, 1));
 	EXPECT_TRUE(vf_irq_wait(net->guest.vf, NIC_VEC_RX, NIC_TIMEOUT_MS));
@@ -159,7 +146,7 @@ TEST_F(cross_version, what_an_old_driver_cannot_take)
 	vf_close(vf);
 	ASSERT_EQ(0, mig_set(fd, VFIO_DEVICE_STATE_RUNNING, NULL));
 	expect_guest(_metadata, net);
-	EXPECT_TRUE(arrives(net, other_mac, 0, NIC_TIMEOUT_MS));
+	EXPECT_TRUE(probe_pf(&net->pf, &net->guest, other_mac, 0, UNTAGGED));
 
 	/* Without it there is nothing in the way. */
 	ASSERT_EQ(0, vf_clear_unicast(net->guest.vf, other_mac));

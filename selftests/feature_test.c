@@ -14,17 +14,13 @@
 #include "kselftest_harness.h"
 
 #include "handshake.h"
+#include "probe.h"
 #include "testnet.h"
 #include "vf_request.h"
 #include "vmf_descriptor.h"
 #include "vmf_stream.h"
 
-#define FRAMES		5
-#define QUIET_MS	200
-#define FILTERS_MAX	64
-
 static const u8 other_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x01, 0x0a };
-static const u8 third_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x02, 0x0a };
 
 FIXTURE(feature)
 {
@@ -51,23 +47,6 @@ FIXTURE_TEARDOWN(feature)
 		EXPECT_EQ(0, format_set_target(vf_bdf(i), "2"));
 }
 
-/* Frames to @mac, from the peer and from the PF: do they arrive at the guest? */
-static bool reachable(struct testnet *net, const u8 *mac, int timeout_ms)
-{
-	struct ledger ledgers[2], *both[] = { &ledgers[0], &ledgers[1] };
-	unsigned int got;
-
-	ledger_init(&ledgers[0], 101);
-	ledger_init(&ledgers[1], 102);
-	if (!nic_send(&net->peer, 0, both[0], mac, FRAMES) ||
-	    !pf_send(&net->pf, both[1], mac, FRAMES))
-		return false;
-	nic_collect(&net->guest, both, 2, timeout_ms);
-	got = ledgers[0].received + ledgers[1].received;
-	return got == 2 * FRAMES && ledger_complete(both[0]) && ledger_complete(both[1]);
-}
-
-/* Of another guest, on the VF that this one has left. */
 static void expect_error(struct __test_metadata *_metadata, const char *bdf)
 {
 	char text[FORMAT_TEXT_MAX];
@@ -79,95 +58,6 @@ static void expect_error(struct __test_metadata *_metadata, const char *bdf)
 	}
 	EXPECT_NE(NULL, strstr(text, "EOPNOTSUPP")) {
 		TH_LOG("last error: %s", text);
-	}
-}
-
-TEST_F(feature, address_moves_along)
-{
-	struct testnet *net = &self->net;
-	struct vmf_section s;
-	struct vf *vf;
-	const u8 *at;
-	u16 flags;
-
-	EXPECT_FALSE(reachable(net, other_mac, QUIET_MS));
-	ASSERT_EQ(0, vf_add_unicast(net->guest.vf, other_mac));
-	ASSERT_EQ(0, vf_add_unicast(net->guest.vf, third_mac));
-	ASSERT_TRUE(reachable(net, other_mac, NIC_TIMEOUT_MS));
-
-	vf = testnet_arrive(net, 2, true, &self->stream);
-	ASSERT_NE(NULL, vf);
-	EXPECT_EQ(VMF_FEATURE_UNICAST, vmf_required(self->stream.data, self->stream.len));
-	ASSERT_TRUE(vmf_announces(self->stream.data, self->stream.len, VMF_UNICAST, &flags));
-	EXPECT_EQ(VMF_CRITICAL, flags);
-	ASSERT_TRUE(vmf_lookup(self->stream.data, self->stream.len, VMF_UNICAST, 0, &s));
-	at = self->stream.data + s.payload;
-	EXPECT_EQ(2, vmf_get32(at, 0));
-	EXPECT_EQ(0, memcmp(at + 8, other_mac, MAC_LEN));
-	EXPECT_EQ(0, memcmp(at + 8 + MAC_LEN, third_mac, MAC_LEN));
-
-	ASSERT_EQ(0, testnet_depart(net, vf));
-	EXPECT_TRUE(reachable(net, other_mac, NIC_TIMEOUT_MS));
-	EXPECT_TRUE(reachable(net, third_mac, NIC_TIMEOUT_MS));
-	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
-
-	/* On, and then out of use: neither filter nor feature are left. */
-	ASSERT_EQ(0, testnet_migrate(net, 3, false));
-	EXPECT_TRUE(reachable(net, third_mac, NIC_TIMEOUT_MS));
-	ASSERT_EQ(0, vf_clear_unicast(net->guest.vf, other_mac));
-	EXPECT_FALSE(reachable(net, other_mac, QUIET_MS));
-	vf = testnet_arrive(net, 0, false, &self->stream);
-	ASSERT_NE(NULL, vf);
-	EXPECT_EQ(0, vmf_required(self->stream.data, self->stream.len));
-	EXPECT_FALSE(vmf_lookup(self->stream.data, self->stream.len, VMF_UNICAST, 0, &s));
-	ASSERT_EQ(0, testnet_depart(net, vf));
-	EXPECT_FALSE(reachable(net, other_mac, QUIET_MS));
-	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
-}
-
-/* How many addresses the PF has room for; they are given back. */
-static unsigned int room(struct vf *vf)
-{
-	u8 mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x67, 0x00, 0x00 };
-	unsigned int n;
-
-	for (n = 0; n < FILTERS_MAX; n++) {
-		mac[5] = n;
-		if (vf_add_unicast(vf, mac))
-			break;
-	}
-	return vf_clear_unicast(vf, mac) ? 0 : n;
-}
-
-/* The table of the PF is one for all: what guests leave there is missing for ever. */
-TEST_F(feature, filters_go_with_the_guest)
-{
-	struct testnet *net = &self->net;
-	unsigned int before, i;
-	struct vf *vf;
-
-	before = room(net->peer.vf);
-	TH_LOG("room for %u addresses", before);
-	ASSERT_LT(3, before);
-	ASSERT_EQ(0, vf_add_unicast(net->guest.vf, other_mac));
-	EXPECT_EQ(before - 1, room(net->peer.vf));
-	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, testnet_migrate(net, i & 1 ? 0 : 2, false));
-		EXPECT_EQ(before - 1, room(net->peer.vf)) {
-			TH_LOG("after migration %u", i);
-		}
-	}
-	for (i = 0; i < 2; i++) {
-		vf = vf_open(vf_bdf(3), NULL);
-		ASSERT_EQ(0, vf_join(vf, third_mac));
-		ASSERT_EQ(0, vf_add_unicast(vf, other_mac));
-		EXPECT_EQ(before - 2, room(net->peer.vf));
-		if (i)
-			vf_reset(vf);
-		vf_close(vf);
-		EXPECT_EQ(before - 1, room(net->peer.vf)) {
-			TH_LOG("after %sclose", i ? "reset and " : "");
-		}
 	}
 }
 
@@ -184,7 +74,7 @@ TEST_F(feature, litmus_4_no_words_in_version_1)
 	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, mig_state(self->fd));
 	expect_error(_metadata, vf_bdf(0));
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
-	EXPECT_TRUE(reachable(net, other_mac, NIC_TIMEOUT_MS));
+	EXPECT_TRUE(probe_both(net, other_mac, UNTAGGED));
 
 	/* A VMM without PRE_COPY would reset a source whose arc fails. */
 	ASSERT_EQ(0, mig_set(self->fd, VFIO_DEVICE_STATE_STOP_COPY, &data_fd));
@@ -198,7 +88,7 @@ TEST_F(feature, litmus_4_no_words_in_version_1)
 
 	ASSERT_EQ(0, format_set_target(vf_bdf(0), "2"));
 	ASSERT_EQ(0, testnet_migrate(net, 2, true));
-	EXPECT_TRUE(reachable(net, other_mac, NIC_TIMEOUT_MS));
+	EXPECT_TRUE(probe_both(net, other_mac, UNTAGGED));
 }
 
 /* How a VMM gets to the DESCRIPTOR that has become due in PRE_COPY. */
@@ -317,7 +207,7 @@ TEST_F(generation, descriptor_that_became_due)
 	vf = testnet_land(net, 2, stream);
 	ASSERT_NE(NULL, vf);
 	ASSERT_EQ(0, testnet_depart(net, vf));
-	EXPECT_TRUE(reachable(net, other_mac, NIC_TIMEOUT_MS));
+	EXPECT_TRUE(probe_both(net, other_mac, UNTAGGED));
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 
@@ -345,7 +235,7 @@ TEST_F(generation, no_words_for_what_became_due)
 	expect_error(_metadata, vf_bdf(0));
 	ASSERT_EQ(0, mig_set(self->fd, VFIO_DEVICE_STATE_RUNNING, NULL));
 	close(data_fd);
-	EXPECT_TRUE(reachable(net, other_mac, NIC_TIMEOUT_MS));
+	EXPECT_TRUE(probe_both(net, other_mac, UNTAGGED));
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 

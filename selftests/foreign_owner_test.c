@@ -14,7 +14,7 @@
 #include "binding.h"
 #include "interrupts.h"
 #include "migration.h"
-#include "pf_link.h"
+#include "pf_admin.h"
 #include "testnet.h"
 
 #define PLAIN	"vfio-pci"
@@ -107,7 +107,8 @@ FIXTURE_VARIANT_ADD(poisoned, by_the_present_guest)
 FIXTURE_SETUP(poisoned)
 {
 	/* Bits of EIAC can only be added, and stay for all owners until then. */
-	ASSERT_TRUE(pf_reset(vf_pf_netdev()));
+	ASSERT_EQ(0, pf_down());
+	ASSERT_EQ(0, pf_up());
 	ASSERT_EQ(0, testnet_open(&self->net, 0, 1));
 	ASSERT_TRUE(testnet_exchange(&self->net, TESTNET_BURST));
 }
@@ -224,7 +225,7 @@ TEST_F_TIMEOUT(pf_was_reset, T03_destination_is_function_0, RESET_S)
 
 	if (variant->opened_before)
 		vf = vf_open(vf_bdf(0), &net->guest.ram);
-	ASSERT_TRUE(pf_link_down(vf_pf_netdev()));
+	ASSERT_EQ(0, pf_down());
 	if (variant->opened_before) {
 		/* Nobody has switched these on, and it is igb that will switch them off. */
 		EXPECT_TRUE(vf_read(vf, VF_RXDCTL(0)) & VF_QUEUE_ENABLE);

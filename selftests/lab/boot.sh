@@ -42,7 +42,8 @@ run_dir() {
 }
 
 # boot LANE SECONDS SETTING...
-# Second serial port on standard input and output, kernel log in $RUN/kernel.log.
+# Second serial port on standard input and output, kernel log in $RUN/kernel.log. The
+# third is connected to the monitor of QEMU, so that a test can pull the cable.
 # The settings become /vmf.conf of the guest's init.
 boot() {
 	local lane=$1 seconds=$2 in_run=$IN_TOP/${RUN#"$TOP/"} memory=2G serial=stdio accel
@@ -74,7 +75,9 @@ boot() {
 		-netdev hubport,id=n0,hubid=0 -device igb,bus=rp0,netdev=n0 \
 		-kernel "$KIMAGE" -initrd initramfs \
 		-append "console=ttyS0 intel_iommu=on panic=-1 loglevel=7 no_timer_check tsc=reliable ${VMF_APPEND:-}" \
-		-serial file:kernel.log -serial "$serial"
+		-chardev socket,id=monitor,path=monitor.sock,server=on,wait=off \
+		-mon chardev=monitor,mode=readline -chardev socket,id=client,path=monitor.sock \
+		-serial file:kernel.log -serial "$serial" -serial chardev:client
 }
 
 # scan_log FILE: what must not be in a kernel log, with its surroundings. Fails

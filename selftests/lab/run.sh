@@ -18,6 +18,7 @@ usage() {
 	run.sh test [OPTION...] [LANE...]
 	                             run the selftests (default: debian full)
 	run.sh demo [LANE]           migrate a VF under traffic, and report
+	run.sh soak [LANE]           migrate SOAK_MIGRATIONS (1000) times, and see what grows
 	run.sh shell [LANE]          a shell in the test host
 	run.sh lint                  all static checks
 	run.sh cargo-test            the cargo tests of every crate of rust/
@@ -75,7 +76,7 @@ guest() {
 	local lane=$1 mode=$2 limit=${VMF_GUEST_SECONDS:-$3} start=$SECONDS status=0 n
 	shift 3
 	PLAIN=()
-	[[ $mode != demo ]] || PLAIN=(--plain)
+	[[ $mode != demo && $mode != soak ]] || PLAIN=(--plain)
 	run_dir "$lane"
 	rm -f "$RUN/summary"
 	in_group boot_and_count "$lane" "$limit" "mode=$mode" "$@" || status=$?
@@ -89,7 +90,7 @@ FAIL the guest printed nothing' >"$RUN/summary"
 	n=$(($(grep -c '^@vmf end' "$RUN/output.log" || true) + 1))
 	if scan_log "$RUN/kernel.log" >"$RUN/scan.log"; then
 		TOTAL_PASSED=$((TOTAL_PASSED + 1))
-		[[ $mode == demo ]] || echo "ok $n $lane/kernel_log"
+		((${#PLAIN[@]})) || echo "ok $n $lane/kernel_log"
 	else
 		sed 's/^/# /' "$RUN/scan.log"
 		echo "not ok $n $lane/kernel_log # see $RUN/kernel.log"
@@ -99,8 +100,8 @@ FAIL the guest printed nothing' >"$RUN/summary"
 	add_summary "$RUN/summary" "$lane"
 	n=$(grep -acE 'DMAR:.*fault' "$RUN/kernel.log" || true)
 	[[ $n == 0 ]] || say "lab: note: $n lines about DMA faults in $RUN/kernel.log"
-	# The last line of the demo is its verdict.
-	[[ $mode == demo && $TOTAL_FAILED == 0 ]] ||
+	# The last line of demo and soak is their verdict.
+	[[ ${#PLAIN[@]} != 0 && $TOTAL_FAILED == 0 ]] ||
 		say "lab: guest of lane $lane: $((SECONDS - start)) s, logs in $RUN"
 }
 
@@ -217,6 +218,20 @@ cmd_demo() {
 	((TOTAL_FAILED == 0))
 }
 
+# The figures are in build/soak.json, too.
+cmd_soak() {
+	local lane=${1:-debian}
+	begin_count
+	prepare "$lane"
+	ensure_built "$lane"
+	rm -f "$BUILD/soak.json"
+	guest "$lane" soak 7200 timeout=7100 "soak=${SOAK_MIGRATIONS:-1000}"
+	sed -n 's/^@vmf json //p' "$RUN/output.log" >"$BUILD/soak.json"
+	sed 's/^/# /' "$NOTES" >&2
+	rm -f "$NOTES"
+	((TOTAL_FAILED == 0))
+}
+
 cmd_fuzz() {
 	ensure_root
 	if [[ ${1:-} == -r ]]; then
@@ -254,6 +269,7 @@ main() {
 	test) cmd_test "$@" ;;
 	root) ensure_root ;;
 	demo) cmd_demo "$@" ;;
+	soak) cmd_soak "$@" ;;
 	lint)
 		prepare debian
 		lint_all

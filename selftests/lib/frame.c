@@ -23,10 +23,12 @@ struct frame_header {
 	u16 len;
 } __packed;
 
-static size_t frame_len(u16 stream, u32 seq)
+static size_t frame_len(const struct ledger *ledger, u32 seq)
 {
+	u32 lengths = ledger->longest - ledger->shortest + 1;
+
 	/* Lengths from the shortest to the longest frame, no pattern of 2^n. */
-	return FRAME_MIN + ((stream * 131 + seq * 397) % (FRAME_MAX - FRAME_MIN + 1));
+	return ledger->shortest + (ledger->stream * 131 + seq * 397) % lengths;
 }
 
 static u8 frame_byte(u16 stream, u32 seq, size_t i)
@@ -34,17 +36,24 @@ static u8 frame_byte(u16 stream, u32 seq, size_t i)
 	return stream * 17 + seq * 7 + i;
 }
 
-void ledger_init(struct ledger *ledger, u16 stream)
+void ledger_init_lengths(struct ledger *ledger, u16 stream, u16 shortest, u16 longest)
 {
 	memset(ledger, 0, sizeof(*ledger));
 	ledger->stream = stream;
+	ledger->shortest = shortest;
+	ledger->longest = longest;
+}
+
+void ledger_init(struct ledger *ledger, u16 stream)
+{
+	ledger_init_lengths(ledger, stream, FRAME_MIN, FRAME_MAX);
 }
 
 size_t frame_build(struct ledger *ledger, u8 *frame, const u8 *dst, const u8 *src)
 {
 	struct frame_header *hdr = (void *)frame;
 	u32 seq = ledger->sent++;
-	size_t i, len = frame_len(ledger->stream, seq);
+	size_t i, len = frame_len(ledger, seq);
 
 	memcpy(hdr->dst, dst, MAC_LEN);
 	memcpy(hdr->src, src, MAC_LEN);
@@ -67,6 +76,18 @@ size_t frame_tag(u8 *frame, size_t len, u16 vid)
 	return len + FRAME_TAG_LEN;
 }
 
+u16 frame_untag(u8 *frame, size_t *len)
+{
+	u16 tag[2];
+
+	memcpy(tag, frame + 2 * MAC_LEN, sizeof(tag));
+	if (*len < FRAME_MIN || tag[0] != htons(FRAME_TAG_TYPE))
+		return 0;
+	*len -= FRAME_TAG_LEN;
+	memmove(frame + 2 * MAC_LEN, frame + 2 * MAC_LEN + FRAME_TAG_LEN, *len - 2 * MAC_LEN);
+	return ntohs(tag[1]);
+}
+
 bool frame_is(const struct ledger *ledger, const u8 *frame, size_t len)
 {
 	const struct frame_header *hdr = (const void *)frame;
@@ -75,14 +96,14 @@ bool frame_is(const struct ledger *ledger, const u8 *frame, size_t len)
 	       hdr->magic == htonl(FRAME_MAGIC) && hdr->stream == htons(ledger->stream);
 }
 
-static bool frame_intact(const u8 *frame, size_t len)
+static bool frame_intact(const struct ledger *ledger, const u8 *frame, size_t len)
 {
 	const struct frame_header *hdr = (const void *)frame;
-	u16 stream = ntohs(hdr->stream);
+	u16 stream = ledger->stream;
 	u32 seq = ntohl(hdr->seq);
 	size_t i;
 
-	if (ntohs(hdr->len) != len || frame_len(stream, seq) != len)
+	if (ntohs(hdr->len) != len || frame_len(ledger, seq) != len)
 		return false;
 	for (i = sizeof(*hdr); i < len; i++)
 		if (frame[i] != frame_byte(stream, seq, i))
@@ -96,7 +117,7 @@ void frame_account(struct ledger *ledger, const u8 *frame, size_t len)
 	u32 seq = ntohl(hdr->seq);
 
 	ledger->received++;
-	if (!frame_intact(frame, len)) {
+	if (!frame_intact(ledger, frame, len)) {
 		ledger->damaged++;
 		return;
 	}

@@ -72,6 +72,9 @@
 
 #define VF_SRRCTL_ADV_ONEBUF	0x02000000u
 #define VF_SRRCTL_BSIZE_2K	2u
+/* As igbvf has it for large frames: the first bytes go to a buffer of their own. */
+#define VF_SRRCTL_SPLIT_ALWAYS	0x0a000000u
+#define VF_SRRCTL_BSIZEHDR(n)	((n) << 2)
 
 /* Mailbox messages. */
 #define VF_MSG_RESET		0x01u
@@ -120,6 +123,9 @@ union vf_rx_desc {
 
 #define VF_RXD_DD	0x01u
 #define VF_RXD_EOP	0x02u
+#define VF_RXD_VP	0x08u
+/* In wb.info: how much is in the buffer for headers. */
+#define VF_RXD_HDR_LEN(i)	((i) >> 21 & 0x3ff)
 
 /* A register that a guest can write and read back. */
 struct vf_reg {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A small user-space driver for an 82576 VF: two transmit and two receive
- * queues with advanced descriptors, MSI-X, and the mailbox to the PF.
+ * queues with advanced descriptors, and MSI-X.
  */
 #include <endian.h>
 #include <errno.h>
@@ -35,6 +35,7 @@ void nic_init(struct nic *nic, const u8 *mac)
 						  NIC_RX_RING * sizeof(*nic->rx[q].ring));
 		nic->tx[q].bufs = guest_ram_alloc(&nic->ram, NIC_TX_RING * NIC_BUF_SIZE);
 		nic->rx[q].bufs = guest_ram_alloc(&nic->ram, NIC_RX_RING * NIC_BUF_SIZE);
+		nic->rx[q].hdrs = guest_ram_alloc(&nic->ram, NIC_RX_RING * NIC_HDR_SIZE);
 	}
 }
 
@@ -43,90 +44,27 @@ void nic_free(struct nic *nic)
 	guest_ram_free(&nic->ram);
 }
 
-/*
- * The bits PFSTS, PFACK and RSTD are cleared by a read, so whatever is seen
- * while waiting for one bit is kept for the next one.
- */
-static int mbx_wait(struct vf *vf, u32 *seen, u32 bit, int timeout_ms)
+static void nic_fill(struct nic *nic, unsigned int q, u32 slot)
 {
-	u64 end = now_ns() + timeout_ms * 1000000ull;
+	struct nic_rx_queue *rx = &nic->rx[q];
+	union vf_rx_desc *desc = &rx->ring[slot];
+	u64 buf = guest_ram_iova(&nic->ram, rx->bufs + slot * NIC_BUF_SIZE);
+	u64 hdr = guest_ram_iova(&nic->ram, rx->hdrs + slot * NIC_HDR_SIZE);
 
-	for (;;) {
-		*seen |= vf_read(vf, VF_MAILBOX);
-		if (*seen & bit)
-			return 0;
-		if (now_ns() > end)
-			return -ETIMEDOUT;
-		usleep(200);
-	}
-}
-
-static int mbx_lock(struct vf *vf)
-{
-	int i;
-
-	for (i = 0; i < 1000; i++) {
-		vf_write(vf, VF_MAILBOX, VF_MBX_VFU);
-		if (vf_read(vf, VF_MAILBOX) & VF_MBX_VFU)
-			return 0;
-		usleep(1000);
-	}
-	return -EBUSY;
-}
-
-static int mbx_exchange(struct vf *vf, const u32 *msg, unsigned int words, u32 *reply,
-			unsigned int reply_words)
-{
-	unsigned int i;
-	u32 seen = 0;
-	int ret;
-
-	ret = mbx_lock(vf);
-	if (ret)
-		return ret;
-	vf_read(vf, VF_MAILBOX);
-	for (i = 0; i < words; i++)
-		vf_write(vf, VF_MBMEM(i), msg[i]);
-	vf_write(vf, VF_MAILBOX, VF_MBX_REQ);
-
-	ret = mbx_wait(vf, &seen, VF_MBX_PFACK, 1000);
-	if (ret)
-		return ret;
-	ret = mbx_wait(vf, &seen, VF_MBX_PFSTS, 1000);
-	if (ret)
-		return ret;
-	ret = mbx_lock(vf);
-	if (ret)
-		return ret;
-	for (i = 0; i < reply_words; i++)
-		reply[i] = vf_read(vf, VF_MBMEM(i));
-	vf_write(vf, VF_MAILBOX, VF_MBX_ACK);
-	return 0;
-}
-
-int nic_mailbox(struct vf *vf, u32 *msg, unsigned int words, unsigned int reply_words)
-{
-	u32 reply[VF_MBMEM_WORDS];
-	int try, ret = -EIO;
-
-	/* A ping of the PF can take the place of a reply: ask again then. */
-	for (try = 0; try < 3; try++) {
-		ret = mbx_exchange(vf, msg, words, reply, reply_words);
-		if (!ret && (reply[0] & 0xffff) == (msg[0] & 0xffff) &&
-		    reply[0] & (VF_MSG_ACK | VF_MSG_NACK)) {
-			memcpy(msg, reply, reply_words * sizeof(*msg));
-			return 0;
-		}
-		if (!ret)
-			ret = -EPROTO;
-	}
-	return ret;
+	desc->read.pkt_addr = htole64(buf);
+	desc->read.hdr_addr = nic->split ? htole64(hdr) : 0;
 }
 
 static void nic_setup_rings(struct nic *nic)
 {
 	struct vf *vf = nic->vf;
+	u32 srrctl = VF_SRRCTL_BSIZE_2K;
 	unsigned int q, i;
+
+	if (nic->split)
+		srrctl |= VF_SRRCTL_SPLIT_ALWAYS | VF_SRRCTL_BSIZEHDR(NIC_HDR_SIZE);
+	else
+		srrctl |= VF_SRRCTL_ADV_ONEBUF;
 
 	for (q = 0; q < VF_QUEUES; q++) {
 		struct nic_tx_queue *tx = &nic->tx[q];
@@ -145,17 +83,14 @@ static void nic_setup_rings(struct nic *nic)
 		tx->next = 0;
 		tx->clean = 0;
 
-		base = guest_ram_iova(&nic->ram, rx->bufs);
-		for (i = 0; i < NIC_RX_RING; i++) {
-			rx->ring[i].read.pkt_addr = htole64(base + i * NIC_BUF_SIZE);
-			rx->ring[i].read.hdr_addr = 0;
-		}
+		for (i = 0; i < NIC_RX_RING; i++)
+			nic_fill(nic, q, i);
 		base = guest_ram_iova(&nic->ram, rx->ring);
 		vf_write(vf, VF_RXDCTL(q), VF_RXDCTL_RESET);
 		vf_write(vf, VF_RDBAL(q), base);
 		vf_write(vf, VF_RDBAH(q), base >> 32);
 		vf_write(vf, VF_RDLEN(q), NIC_RX_RING * sizeof(*rx->ring));
-		vf_write(vf, VF_SRRCTL(q), VF_SRRCTL_ADV_ONEBUF | VF_SRRCTL_BSIZE_2K);
+		vf_write(vf, VF_SRRCTL(q), srrctl);
 		vf_write(vf, VF_RDH(q), 0);
 		vf_write(vf, VF_RXDCTL(q), VF_RXDCTL_RESET | VF_QUEUE_ENABLE);
 		vf_write(vf, VF_RDT(q), NIC_RX_RING - 1);
@@ -180,8 +115,15 @@ static void nic_setup_irqs(struct nic *nic)
 	vf_write(vf, VF_EIMS, VF_EIMASK);
 }
 
+void nic_setup(struct nic *nic)
+{
+	nic_setup_irqs(nic);
+	nic_setup_rings(nic);
+}
+
 int nic_up(struct nic *nic, struct vf *vf)
 {
+	struct igbvf_mailbox mbx;
 	u32 msg[3];
 	int ret;
 
@@ -189,42 +131,49 @@ int nic_up(struct nic *nic, struct vf *vf)
 	vf_vmm_setup(vf);
 	vf_write(vf, VF_EIMC, VF_EIMASK);
 
-	msg[0] = VF_MSG_RESET;
-	ret = nic_mailbox(vf, msg, 1, 3);
+	mailbox_init(&mbx, vf);
+	ret = mailbox_reset(&mbx, msg);
 	if (ret)
 		return ret;
 	msg[0] = VF_MSG_SET_MAC;
 	msg[1] = 0;
 	msg[2] = 0;
 	memcpy(&msg[1], nic->mac, MAC_LEN);
-	ret = nic_mailbox(vf, msg, 3, 1);
+	ret = mailbox_request(&mbx, msg, 3, 3);
 	if (ret)
 		return ret;
 	if (msg[0] & VF_MSG_NACK)
 		return -EADDRNOTAVAIL;
 
-	nic_setup_irqs(nic);
-	nic_setup_rings(nic);
+	nic_setup(nic);
 	return 0;
 }
 
 bool nic_post(struct nic *nic, unsigned int q, const u8 *frame, size_t len)
 {
 	struct nic_tx_queue *tx = &nic->tx[q];
-	u32 slot = tx->next, after = (slot + 1) % NIC_TX_RING;
-	struct vf_tx_desc *desc = &tx->ring[slot];
-	u8 *buf = tx->bufs + slot * NIC_BUF_SIZE;
+	u32 slots = (len + NIC_BUF_SIZE - 1) / NIC_BUF_SIZE;
+	size_t done, part;
 
-	nic_clean(nic, q);
-	if (after == tx->clean)
+	if (nic_clean(nic, q) + slots >= NIC_TX_RING)
 		return false;
-	memcpy(buf, frame, len);
-	desc->addr = htole64(guest_ram_iova(&nic->ram, buf));
-	desc->cmd_type_len = htole32(VF_TXD_DATA | VF_TXD_DEXT | VF_TXD_EOP | VF_TXD_IFCS |
-				     VF_TXD_RS | len);
-	desc->olinfo_status = htole32(len << VF_TXD_PAYLEN);
-	tx->next = after;
+	for (done = 0; done < len; done += part) {
+		struct vf_tx_desc *desc = &tx->ring[tx->next];
+		u8 *buf = tx->bufs + tx->next * NIC_BUF_SIZE;
+		u32 cmd = VF_TXD_DATA | VF_TXD_DEXT | VF_TXD_IFCS | VF_TXD_RS;
+
+		part = len - done < NIC_BUF_SIZE ? len - done : NIC_BUF_SIZE;
+		if (done + part == len)
+			cmd |= VF_TXD_EOP;
+		memcpy(buf, frame + done, part);
+		desc->addr = htole64(guest_ram_iova(&nic->ram, buf));
+		desc->cmd_type_len = htole32(cmd | part);
+		desc->olinfo_status = htole32(len << VF_TXD_PAYLEN);
+		tx->next = (tx->next + 1) % NIC_TX_RING;
+	}
 	tx->posted++;
+	nic->totals.sent++;
+	nic->totals.sent_bytes += len;
 	return true;
 }
 
@@ -259,34 +208,73 @@ bool nic_drain(struct nic *nic, unsigned int q, int timeout_ms)
 	return true;
 }
 
+/* What is in slot @slot, appended to @frame of length @len; the new length. */
+static size_t nic_gather(struct nic *nic, unsigned int q, u32 slot, u8 *frame, size_t len)
+{
+	struct nic_rx_queue *rx = &nic->rx[q];
+	union vf_rx_desc *desc = &rx->ring[slot];
+	size_t hdr = VF_RXD_HDR_LEN(le32toh(desc->wb.info));
+	size_t part = le16toh(desc->wb.length);
+
+	/* The first slot has the header; the others may repeat its length, and have none. */
+	if (!nic->split || len)
+		hdr = 0;
+	if (hdr > NIC_HDR_SIZE)
+		hdr = NIC_HDR_SIZE;
+	if (part > NIC_BUF_SIZE)
+		part = NIC_BUF_SIZE;
+	if (len + hdr + part > FRAME_LIMIT)
+		return len;
+	memcpy(frame + len, rx->hdrs + slot * NIC_HDR_SIZE, hdr);
+	memcpy(frame + len + hdr, rx->bufs + slot * NIC_BUF_SIZE, part);
+	return len + hdr + part;
+}
+
+static bool is_multicast(const u8 *frame)
+{
+	static const u8 broadcast[MAC_LEN] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+
+	return frame[0] & 1 && memcmp(frame, broadcast, MAC_LEN);
+}
+
 size_t nic_receive(struct nic *nic, unsigned int q, u8 *frame)
 {
 	struct nic_rx_queue *rx = &nic->rx[q];
-	union vf_rx_desc *desc = &rx->ring[rx->next];
-	u8 *buf = rx->bufs + rx->next * NIC_BUF_SIZE;
-	__le32 *status = &desc->wb.status_error;
-	size_t len;
+	u32 slot = rx->next, status, n;
+	union vf_rx_desc *desc;
+	size_t len = 0;
 
-	if (!(le32toh(__atomic_load_n(status, __ATOMIC_ACQUIRE)) & VF_RXD_DD))
-		return 0;
-	len = le16toh(desc->wb.length);
-	if (len > NIC_BUF_SIZE)
-		len = NIC_BUF_SIZE;
-	memcpy(frame, buf, len);
+	for (n = 0; ; n++) {
+		desc = &rx->ring[slot];
+		status = le32toh(__atomic_load_n(&desc->wb.status_error, __ATOMIC_ACQUIRE));
+		if (!(status & VF_RXD_DD) || n == NIC_RX_RING)
+			return 0;
+		len = nic_gather(nic, q, slot, frame, len);
+		if (status & VF_RXD_EOP)
+			break;
+		slot = (slot + 1) % NIC_RX_RING;
+	}
+	rx->tag = status & VF_RXD_VP ? le16toh(desc->wb.vlan) : 0;
 
-	/* Give the slot back; the one before it is then the last filled. */
-	desc->read.pkt_addr = htole64(guest_ram_iova(&nic->ram, buf));
-	desc->read.hdr_addr = 0;
-	vf_write(nic->vf, VF_RDT(q), rx->next);
-	rx->next = (rx->next + 1) % NIC_RX_RING;
+	/* Give the slots back; the last of them is then the last filled. */
+	while (rx->next != slot) {
+		nic_fill(nic, q, rx->next);
+		rx->next = (rx->next + 1) % NIC_RX_RING;
+	}
+	nic_fill(nic, q, slot);
+	vf_write(nic->vf, VF_RDT(q), slot);
+	rx->next = (slot + 1) % NIC_RX_RING;
 	rx->frames++;
+	nic->totals.received++;
+	nic->totals.received_bytes += len;
+	nic->totals.received_multicast += is_multicast(frame);
 	return len;
 }
 
 bool nic_send(struct nic *nic, unsigned int q, struct ledger *ledger, const u8 *dst, u32 count)
 {
 	u64 end = now_ns() + NIC_TIMEOUT_MS * 1000000ull;
-	u8 frame[NIC_BUF_SIZE];
+	u8 frame[FRAME_LIMIT];
 	size_t len;
 
 	while (count--) {
@@ -314,7 +302,7 @@ static bool all_complete(struct ledger **ledgers, int nledgers)
 bool nic_collect(struct nic *nic, struct ledger **ledgers, int nledgers, int timeout_ms)
 {
 	u64 end = now_ns() + timeout_ms * 1000000ull;
-	u8 frame[NIC_BUF_SIZE];
+	u8 frame[FRAME_LIMIT];
 	unsigned int q;
 	size_t len;
 	int i;

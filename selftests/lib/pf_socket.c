@@ -55,7 +55,7 @@ void pf_renew(struct pf_socket *pf)
 
 bool pf_send(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u32 count)
 {
-	u8 frame[FRAME_MAX];
+	u8 frame[FRAME_LIMIT];
 	size_t len;
 
 	while (count--) {
@@ -68,7 +68,7 @@ bool pf_send(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u32 cou
 
 bool pf_send_tagged(struct pf_socket *pf, struct ledger *ledger, const u8 *dst, u16 vid, u32 count)
 {
-	u8 frame[FRAME_MAX + FRAME_TAG_LEN];
+	u8 frame[FRAME_LIMIT];
 	size_t len;
 
 	while (count--) {
@@ -86,7 +86,7 @@ bool pf_collect(struct pf_socket *pf, struct ledger **ledgers, int nledgers, int
 	struct pollfd pfd = { .fd = pf->fd, .events = POLLIN };
 	struct sockaddr_ll from;
 	socklen_t fromlen;
-	u8 frame[2048];
+	u8 frame[FRAME_LIMIT];
 	bool complete;
 	ssize_t len;
 	int i;

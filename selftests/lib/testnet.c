@@ -8,7 +8,7 @@
 
 #include <linux/types.h>
 
-#include "pf_link.h"
+#include "pf_admin.h"
 #include "testnet.h"
 
 #define SILENCE_MS	100
@@ -130,8 +130,13 @@ bool testnet_complete(struct testnet *net)
 
 int testnet_reset_pf(struct testnet *net)
 {
-	if (!pf_reset(vf_pf_netdev()))
-		return -ENETDOWN;
+	int ret;
+
+	ret = pf_down();
+	if (!ret)
+		ret = pf_up();
+	if (ret)
+		return ret;
 	pf_renew(&net->pf);
 	return nic_up(&net->peer, net->peer.vf);
 }

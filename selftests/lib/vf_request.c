@@ -10,9 +10,10 @@
 #include "igbvf_user.h"
 #include "vf_request.h"
 
-static int request(struct vf *vf, u32 *msg, unsigned int words)
+/* igbvf reads as many words of a reply as it has use for. */
+static int request(struct vf *vf, u32 *msg, unsigned int words, unsigned int reply_words)
 {
-	int ret = nic_mailbox(vf, msg, words, 1);
+	int ret = nic_mailbox(vf, msg, words, reply_words);
 
 	if (ret)
 		return ret;
@@ -24,7 +25,7 @@ static int request_mac(struct vf *vf, u32 kind, const u8 *mac)
 	u32 msg[3] = { kind };
 
 	memcpy(&msg[1], mac, MAC_LEN);
-	return request(vf, msg, 3);
+	return request(vf, msg, 3, 3);
 }
 
 int vf_join(struct vf *vf, const u8 *mac)
@@ -51,7 +52,7 @@ int vf_set_vlan(struct vf *vf, u16 vid, bool add)
 {
 	u32 msg[2] = { VF_MSG_SET_VLAN | (u32)add << VF_MSG_INFO_SHIFT, vid };
 
-	return request(vf, msg, 2);
+	return request(vf, msg, 2, 2);
 }
 
 u16 vf_multicast_hash(const u8 *mac)
@@ -65,14 +66,14 @@ int vf_set_multicast(struct vf *vf, const u16 *hashes, unsigned int count)
 
 	/* All words are sent, as igbvf does it; 30 hashes fit. */
 	memcpy(&msg[1], hashes, (count < 30 ? count : 30) * sizeof(*hashes));
-	return request(vf, msg, VF_MBMEM_WORDS);
+	return request(vf, msg, VF_MBMEM_WORDS, 1);
 }
 
 int vf_set_max_frame(struct vf *vf, u32 bytes)
 {
 	u32 msg[2] = { VF_MSG_SET_LPE, bytes };
 
-	return request(vf, msg, 2);
+	return request(vf, msg, 2, 1);
 }
 
 int vf_set_multi_promisc(struct vf *vf, bool on)
@@ -81,5 +82,5 @@ int vf_set_multi_promisc(struct vf *vf, bool on)
 
 	if (on)
 		msg[0] |= VF_MSG_PROMISC_MULTI << VF_MSG_INFO_SHIFT;
-	return request(vf, msg, 1);
+	return request(vf, msg, 1, 1);
 }
