@@ -54,7 +54,7 @@ boot() {
 	# run left must never be booted, or be taken for this run's log.
 	rm -f "$RUN/initramfs"
 	: >"$RUN/kernel.log"
-	printf '%s\n' "$@" >"$RUN/vmf.conf" || return
+	printf '%s\n' "lane=$lane" "kernel=$KIMAGE" "$@" >"$RUN/vmf.conf" || return
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	in_root -w "$in_run" sh -ec '
 		echo vmf.conf | cpio --quiet -o -H newc -R 0:0 | cat "$0" - >initramfs' \
@@ -64,15 +64,19 @@ boot() {
 	# allows when it probes for one in early boot, and it panics ("timer doesn't
 	# work through Interrupt-remapped IO-APIC"): no_timer_check. The TSC of QEMU
 	# is the host's clock on all vCPUs, and needs no watchdog: tsc=reliable.
+	# What the nested guest needs, its VMM first, comes from the lab root, with the
+	# clone in it, as it is here: read-only, and mounted only by tests that use it.
 	# No network from outside: the NIC has a port of a hub that nobody else uses,
 	# so that it has a carrier and the frames that tests send stay inside.
 	in_root -w "$in_run" timeout --foreground --kill-after=5 "$seconds" \
 		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
-		"${accel[@]}" -smp 2 -m "$memory" \
+		"${accel[@]}" -smp "${SMP:-2}" -m "$memory" \
 		-machine q35,kernel-irqchip=split \
 		-device intel-iommu,intremap=on,caching-mode=on,eim=on \
 		-device pcie-root-port,id=rp0,slot=1 \
 		-netdev hubport,id=n0,hubid=0 -device igb,bus=rp0,netdev=n0 \
+		-fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
+		-device virtio-9p-pci,fsdev=root,mount_tag=root \
 		-kernel "$KIMAGE" -initrd initramfs \
 		-append "console=ttyS0 intel_iommu=on panic=-1 loglevel=7 no_timer_check tsc=reliable ${VMF_APPEND:-}" \
 		-chardev socket,id=monitor,path=monitor.sock,server=on,wait=off \

@@ -9,7 +9,11 @@
 
 # Modules of the distribution kernel that the test host may need; in the other
 # lanes they are built in. What they depend on comes along.
-GUEST_MODULES=(igb igbvf vfio-pci vfio_iommu_type1 veth bridge tun 8021q)
+GUEST_MODULES=(igb igbvf vfio-pci vfio_iommu_type1 veth bridge tun 8021q
+	9p 9pnet_virtio kvm-amd kvm-intel)
+
+# Those that the nested guest needs.
+NESTED_MODULES=(igbvf 8021q)
 
 # The module of this project, where Kbuild puts it.
 MODULE=igbvf_vfio_pci
@@ -59,7 +63,7 @@ build_initramfs() {
 	cp "$ROOT/bin/busybox" "$dir/bin/"
 	cp "$TOP/selftests/guests/init" "$dir/init"
 	if [[ $lane == debian ]]; then
-		copy_modules "$ROOT/usr/lib/modules/$KREL" "$mods"
+		copy_modules "$ROOT/usr/lib/modules/$KREL" "$mods" "${GUEST_MODULES[@]}"
 	else
 		cp "$CACHE/${KDIR##*/}/modules.builtin" "$CACHE/${KDIR##*/}/modules.order" "$mods/"
 	fi
@@ -74,20 +78,41 @@ build_initramfs() {
 	if [[ -d $BUILD/selftests ]]; then
 		find "$BUILD/selftests" -maxdepth 1 -type f -perm -u+x -exec cp -t "$dir/tests" {} +
 	fi
-	# shellcheck disable=SC2016 # expanded by the inner shell
-	in_root -w "$IN_TOP/build/$lane/initramfs" sh -ec '
-		find lib/modules -name "*.ko.xz" -exec xz -d {} +
-		/sbin/depmod -b . "$0"
-		find . | cpio --quiet -o -H newc -R 0:0 >../initramfs.cpio.new
-		mv ../initramfs.cpio.new ../initramfs.cpio' "$KREL"
+	pack_initramfs "$lane" initramfs
+	build_nested "$lane"
 }
 
-# copy_modules FROM TO: GUEST_MODULES with their dependencies, which modules.dep
-# lists in full for each module.
+# That of the nested guest: the same kernel, and the agent that the tests talk to.
+build_nested() {
+	local lane=$1 dir=$BUILD/$1/nested
+	local mods=$dir/lib/modules/$KREL
+	rm -rf "$dir"
+	mkdir -p "$dir/bin" "$mods/kernel"
+	cp "$ROOT/bin/busybox" "$BUILD/selftests/nested/agent" "$dir/bin/"
+	cp "$TOP/selftests/guests/init-nested" "$dir/init"
+	if [[ $lane == debian ]]; then
+		copy_modules "$ROOT/usr/lib/modules/$KREL" "$mods" "${NESTED_MODULES[@]}"
+	fi
+	pack_initramfs "$lane" nested
+}
+
+# pack_initramfs LANE NAME: the folder NAME to NAME.cpio
+pack_initramfs() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	in_root -w "$IN_TOP/build/$1/$2" sh -ec '
+		find lib/modules -name "*.ko.xz" -exec xz -d {} +
+		/sbin/depmod -b . "$0"
+		find . | cpio --quiet -o -H newc -R 0:0 >"../$1.cpio.new"
+		mv "../$1.cpio.new" "../$1.cpio"' "$KREL" "$2"
+}
+
+# copy_modules FROM TO MODULE...: with their dependencies, which modules.dep lists
+# in full for each module.
 copy_modules() {
 	local from=$1 to=$2 name file
+	shift 2
 	cp "$from/modules.builtin" "$from/modules.order" "$to/"
-	for name in "${GUEST_MODULES[@]}"; do
+	for name; do
 		sed -n "s#^\(\(.*/\)\?$name\.ko[^:]*\):\(.*\)#\1\3#p" "$from/modules.dep"
 	done | tr ' ' '\n' | sort -u | while read -r file; do
 		[[ -n $file ]] || continue

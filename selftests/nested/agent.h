@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef SELFTESTS_NESTED_AGENT_H
+#define SELFTESTS_NESTED_AGENT_H
+
+#include <linux/compiler.h>
+
+struct pollfd;
+
+struct command {
+	const char *name;
+	int arguments;
+	/* 0, or a negative errno. */
+	int (*run)(int argc, char **argv);
+};
+
+#define MAX_LISTENERS	4
+
+/* agent.c: a line of the answer, without its end. */
+void __printf(1, 2) answer(const char *fmt, ...);
+
+/* agent_net.c: interfaces. */
+extern const struct command net_commands[];
+int net_set_mac(const char *netdev, const char *mac);
+int net_parse_mac(const char *text, unsigned char *mac);
+
+/* agent_frames.c: numbered frames. */
+extern const struct command frame_commands[];
+int frames_poll(struct pollfd *fds);
+void frames_receive(void);
+
+#endif /* SELFTESTS_NESTED_AGENT_H */

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What all tests share: the PF's end of the wire, and a guest that is up."""
+
+import time
+
+from guest import NETDEV, AgentError, Guest, VmmError
+from migrate import Migration, MigrationError
+from pf import GUEST, MASK, Pf
+from qmp import QmpError
+
+MAC = "02:00:00:00:82:01"
+ATTEMPTS = 3
+
+
+class Failure(Exception):
+    """What a test expects is not so."""
+
+
+class Hopeless(Exception):
+    """There is no guest to test with."""
+
+
+def check(condition, what):
+    if not condition:
+        raise Failure(what)
+
+
+class Stage:
+    def __init__(self, netdev, vfs):
+        self.vfs = vfs
+        self.pf = Pf(netdev)
+        self.current = None
+        # Frames from here to the guest are numbered for each stream.
+        self.sent = {}
+
+    def close(self):
+        self.drop_guest()
+        self.pf.close()
+
+    def drop_guest(self):
+        if self.current:
+            self.current.kill()
+            self.current = None
+            self.sent = {}
+
+    @property
+    def guest(self):
+        """A guest with its interface up, that answers."""
+        if not self.current:
+            self.set_up()
+        return self.current
+
+    def set_up(self):
+        """The emulation below the guest is not perfect, and what went wrong up to here was not
+        migrated yet: it has three attempts, and what fails is said."""
+        for attempt in range(1, ATTEMPTS + 1):
+            begin = time.monotonic()
+            try:
+                self.current = Guest(self.vfs)
+                self.bring_up()
+                break
+            except (VmmError, AgentError, Failure) as error:
+                for line in str(error).splitlines():
+                    print("# " + line)
+                self.explain()
+                self.drop_guest()
+                if attempt == ATTEMPTS:
+                    raise Hopeless("no guest has come up") from error
+                print("# the guest did not come up, and is started once more")
+        print(f"# the guest is up after {time.monotonic() - begin:.1f} s")
+
+    def bring_up(self):
+        guest = self.current
+        guest.run("mac", NETDEV, MAC)
+        guest.run("address", NETDEV, GUEST, MASK)
+        guest.run("up", NETDEV, timeout=20)
+        guest.wait_carrier()
+        check(self.pf.ping_until(), "the guest does not answer before any migration")
+        guest.kmsg()
+
+    def migrate(self, up=True):
+        """To the next VF. With the interface up, how soon does the guest answer?"""
+        guest, source = self.guest, self.guest.vmm.vf
+        migration = Migration(guest)
+        try:
+            migration.complete()
+        except (MigrationError, QmpError, OSError):
+            migration.abandon()
+            raise
+        text = f"# {source} to {guest.vmm.vf}: stopped for {migration.info['downtime']} ms"
+        if up:
+            migration.first = self.pf.ping(30)
+            check(migration.first is not None, "the guest does not answer after the migration")
+            text += f", the first ping is answered after {migration.first * 1000:.0f} ms"
+        print(text)
+        return migration
+
+    def to_guest(self, stream, to, count, vlan=None):
+        """Sends the next frames of a stream; how many there were in all."""
+        first = self.sent.get(stream, 0)
+        self.pf.send(stream, to, first, count, vlan)
+        self.sent[stream] = first + count
+        return self.sent[stream]
+
+    def check_arrived(self, netdev, stream, timeout=10):
+        """Every frame of the stream has arrived at this interface, once and unharmed."""
+        end = time.monotonic() + timeout
+        while True:
+            seen = self.guest.values("frames", netdev, stream)
+            if seen["received"] >= self.sent[stream] or time.monotonic() > end:
+                break
+            time.sleep(0.1)
+        check(seen == {"received": self.sent[stream], "next": self.sent[stream], "lost": 0,
+                       "duplicated": 0, "damaged": 0},
+              f"stream {stream} at {netdev}: {self.sent[stream]} sent, {seen}")
+
+    def check_guest(self):
+        """Nothing in the guest's log says that it has noticed."""
+        bad = self.guest.bad_lines()
+        check(not bad, "the guest's kernel says: " + "; ".join(bad))
+
+    def explain(self):
+        """After a failure: what the guest and its VMM have to say."""
+        if not self.current:
+            return
+        try:
+            lines = self.current.run("kmsg", timeout=10)[-20:]
+        except (AgentError, OSError) as error:
+            registers = self.current.vmm.registers()
+            lines = [f"the guest cannot be asked: {error}"] + registers
+            text = " ".join(registers)
+            if "HLT=1" in text and "IRR\t (none)" in text:
+                # The runner looks for this line: it was not the driver.
+                lines.append("the nested guest sleeps, and no interrupt is on its way to it")
+        lines += self.current.vmm.console().splitlines()[-20:] + self.current.vmm.log().splitlines()
+        for line in lines:
+            print("#   " + line)
