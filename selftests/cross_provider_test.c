@@ -15,6 +15,7 @@
 
 #include "kselftest_harness.h"
 
+#include "handshake.h"
 #include "igbvf_device.h"
 #include "migration.h"
 #include "vmf_build.h"
@@ -29,21 +30,6 @@ FIXTURE(cross_provider)
 	struct vmf_build stream;
 	struct mig_buf saved;
 };
-
-static int set_target(const char *bdf, const char *version)
-{
-	char path[128];
-	int fd, ret;
-
-	snprintf(path, sizeof(path),
-		 "/sys/bus/pci/devices/%s/migration_format/target_profile_version", bdf);
-	fd = open(path, O_WRONLY);
-	if (fd < 0)
-		return -1;
-	ret = write(fd, version, strlen(version)) < 0 ? -1 : 0;
-	close(fd);
-	return ret;
-}
 
 /* What configuration space says, which is what a guest would be shown. */
 static void presented_of(const char *bdf, struct vmf_presented *id)
@@ -81,7 +67,7 @@ FIXTURE_TEARDOWN(cross_provider)
 	mig_buf_free(&self->saved);
 	vf_close(self->vf);
 	guest_ram_free(&self->ram);
-	set_target(vf_bdf(0), "2");
+	format_set_target(vf_bdf(0), "2");
 }
 
 /* The other provider's stream loads, and what the driver saves then is the same. */
@@ -99,7 +85,7 @@ static void both_ways(struct __test_metadata *_metadata, struct _test_data_cross
 
 	/* Who has made a stream is in it; the rest is equal, byte for byte. */
 	vmf_build_stream(&want, version, &self->presented, "igbvf_vfio_pci", &self->state);
-	ASSERT_EQ(0, set_target(vf_bdf(0), target));
+	ASSERT_EQ(0, format_set_target(vf_bdf(0), target));
 	ASSERT_EQ(0, mig_save(vf_fd(self->vf), &self->saved));
 	ASSERT_EQ(NULL, vmf_check(self->saved.data, self->saved.len));
 	ASSERT_EQ(want.len, self->saved.len);

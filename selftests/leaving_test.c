@@ -235,7 +235,7 @@ TEST_F(leaving, T22_both_at_once)
 		EXPECT_TRUE(monitor_pf_register(PF_RAH(from)) & PF_RAH_VALID);
 		EXPECT_TRUE(monitor_pf_register(PF_RAH(to)) & PF_RAH_VALID);
 		EXPECT_EQ(monitor_pf_register(PF_RAL(from)), monitor_pf_register(PF_RAL(to)));
-		/* What comes while the guest stands still is lost, and not kept for later. */
+		/* What comes while the guest stands still is lost. */
 		EXPECT_TRUE(probe_pf(&net->pf, &net->guest, net->guest.mac, 0, DROPPED));
 		EXPECT_TRUE(probe_vf(&net->peer, &net->guest, net->guest.mac, DROPPED));
 

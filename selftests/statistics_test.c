@@ -272,7 +272,7 @@ static void move_with_counters(struct __test_metadata *_metadata, struct counted
 	ASSERT_EQ(0, testnet_depart(&c->net, vf));
 }
 
-/* Each one wraps in its time, and no migration makes it look like twice or never. */
+/* The first four wrap in their time, and no migration makes it look like twice or never. */
 TEST_F_TIMEOUT(statistics, T24_wrap_around, 100)
 {
 	static const u32 from[VF_COUNTERS] = {

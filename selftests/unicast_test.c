@@ -18,7 +18,6 @@
 #include "vmf_descriptor.h"
 #include "vmf_stream.h"
 
-#define FILTERS_MAX	64
 #define ADDRESSES	3
 /* Time for the PF to notice a reset. */
 #define RESET_NOTICE_US	50000
@@ -88,20 +87,6 @@ TEST_F(unicast, T12_addresses_move_along)
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 
-/* How many addresses the PF has room for; they are given back. */
-static unsigned int room(struct vf *vf)
-{
-	u8 mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x67, 0x00, 0x00 };
-	unsigned int n;
-
-	for (n = 0; n < FILTERS_MAX; n++) {
-		mac[5] = n;
-		if (vf_add_unicast(vf, mac))
-			break;
-	}
-	return vf_clear_unicast(vf, mac) ? 0 : n;
-}
-
 /* The table of the PF is one for all: what guests leave there is missing for ever. */
 TEST_F(unicast, T12_filters_go_with_the_guest)
 {
@@ -109,14 +94,14 @@ TEST_F(unicast, T12_filters_go_with_the_guest)
 	unsigned int before, i;
 	struct vf *vf;
 
-	before = room(net->peer.vf);
+	before = vf_unicast_room(net->peer.vf);
 	TH_LOG("room for %u addresses", before);
 	ASSERT_LT(3, before);
 	ASSERT_EQ(0, vf_add_unicast(net->guest.vf, other_mac));
-	EXPECT_EQ(before - 1, room(net->peer.vf));
+	EXPECT_EQ(before - 1, vf_unicast_room(net->peer.vf));
 	for (i = 0; i < 3; i++) {
 		ASSERT_EQ(0, testnet_migrate(net, i & 1 ? 0 : 2, false));
-		EXPECT_EQ(before - 1, room(net->peer.vf)) {
+		EXPECT_EQ(before - 1, vf_unicast_room(net->peer.vf)) {
 			TH_LOG("after migration %u", i);
 		}
 	}
@@ -124,11 +109,11 @@ TEST_F(unicast, T12_filters_go_with_the_guest)
 		vf = vf_open(vf_bdf(3), NULL);
 		ASSERT_EQ(0, vf_join(vf, third_mac));
 		ASSERT_EQ(0, vf_add_unicast(vf, other_mac));
-		EXPECT_EQ(before - 2, room(net->peer.vf));
+		EXPECT_EQ(before - 2, vf_unicast_room(net->peer.vf));
 		if (i)
 			vf_reset(vf);
 		vf_close(vf);
-		EXPECT_EQ(before - 1, room(net->peer.vf)) {
+		EXPECT_EQ(before - 1, vf_unicast_room(net->peer.vf)) {
 			TH_LOG("after %sclose", i ? "reset and " : "");
 		}
 	}
@@ -143,7 +128,7 @@ TEST_F_TIMEOUT(unicast, T12_zero_to_three_addresses, 60)
 	u8 mac[MAC_LEN];
 
 	memcpy(mac, other_mac, MAC_LEN);
-	before = room(net->peer.vf);
+	before = vf_unicast_room(net->peer.vf);
 	ASSERT_LT(ADDRESSES, before);
 	ASSERT_LT(before, ADDRESSES * hops[ADDRESSES]);
 	for (n = 0; n <= ADDRESSES; n++) {
@@ -154,7 +139,7 @@ TEST_F_TIMEOUT(unicast, T12_zero_to_three_addresses, 60)
 		for (i = 0; i < hops[n]; i++)
 			ASSERT_EQ(0, testnet_migrate(net, net->guest.vf->bdf == vf_bdf(0) ? 2 : 0,
 						     i & 1));
-		EXPECT_EQ(before - n, room(net->peer.vf));
+		EXPECT_EQ(before - n, vf_unicast_room(net->peer.vf));
 		for (i = 1; i <= ADDRESSES; i++) {
 			mac[4] = i;
 			EXPECT_TRUE(probe_both(net, mac, i <= n ? UNTAGGED : DROPPED));

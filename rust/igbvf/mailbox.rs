@@ -126,6 +126,10 @@ impl<'a> Talk<'a> {
     }
 
     /// Sends a message, again if it gets lost, and returns the answer.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Unanswered`].
     pub(crate) fn exchange(&self, message: &Message) -> core::result::Result<Reply, Unanswered> {
         for _ in 1..ATTEMPTS {
             match self.exchange_once(message) {
@@ -137,6 +141,10 @@ impl<'a> Talk<'a> {
     }
 
     /// Sends a message once, as one has to be sent that has an effect each time.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::exchange()`].
     pub(crate) fn exchange_once(
         &self,
         message: &Message,

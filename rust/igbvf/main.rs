@@ -73,7 +73,7 @@ pub(crate) struct Igbvf {
 pub(crate) enum Counter {
     /// Messages that the host has sent to the physical function.
     MailboxMessages,
-    /// Those of them that were sent again, as there was no answer.
+    /// Attempts that were made again, as there was no answer or the buffer was not free.
     MailboxRepeats,
 }
 
@@ -112,7 +112,7 @@ impl vfio_pci::Driver for Igbvf {
     fn close(dev: &Device) {
         if let Err(err) = scrub::after_use(dev) {
             // Not fatal: whoever is next scrubs again.
-            dev_warn!(dev.pci(), "traces of the last user may be left: {err:?}\n");
+            dev.warn(fmt!("traces of the last user may be left: {err:?}"));
         }
     }
 }

@@ -101,6 +101,10 @@ type Outcome<T = ()> = core::result::Result<T, Failure>;
 ///
 /// The VF has to be as after [`leave()`]. With `up` the guest has sent `VF_RESET`; without, it is
 /// about to, and what the physical function keeps over a reset is to be there then.
+///
+/// # Errors
+///
+/// The message that was refused, or not answered.
 pub(crate) fn replay(talk: &Talk<'_>, bar: Bar<'_>, control: &Control, up: bool) -> Outcome {
     for attempt in 1..ATTEMPTS {
         match replay_once(talk, bar, control, up, attempt > 1) {
@@ -214,6 +218,10 @@ fn add_vlans(talk: &Talk<'_>, control: &Control) -> Outcome {
 /// by a size that makes no sense.
 ///
 /// With `after_reset` the VF was just reset, and the physical function has noticed.
+///
+/// # Errors
+///
+/// As for [`replay()`].
 pub(crate) fn leave(
     talk: &Talk<'_>,
     bar: Bar<'_>,

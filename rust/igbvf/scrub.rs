@@ -57,7 +57,7 @@ use kernel::{
     prelude::*, //
 };
 
-/// Switches queues and interrupts off and drops stale causes: step R0 and R1 of a restore.
+/// Switches queues and interrupts off and drops stale causes: the first step of a load.
 ///
 /// VF 0 comes out of a reset of the physical function with its queues on.
 pub(crate) fn quiet(bar: Bar<'_>) {
@@ -93,11 +93,10 @@ pub(crate) fn after_use(dev: &Device) -> Result {
     let guard = dev.mmio(BAR)?;
 
     if let Some([a, b, c, d, e, f]) = clear(dev, &guard, false) {
-        dev_warn!(
-            dev.pci(),
+        dev.warn(fmt!(
             "the PF keeps {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x} for this VF, with any \
-             further unicast filters, until the host takes it back: ip link set PF vf N mac\n"
-        );
+             further unicast filters, until the host takes it back: ip link set PF vf N mac"
+        ));
     }
     Ok(())
 }
@@ -113,13 +112,12 @@ fn clear(dev: &Device, bar: Bar<'_>, after_reset: bool) -> Option<[u8; 6]> {
     let talk = Talk::begin(dev, bar, replay::LEAVE_TIME);
     let preset = replay::leave(&talk, bar, after_reset).unwrap_or_else(|failure| {
         // Not fatal: a guest cannot come up either as long as the PF is like this.
-        dev_warn!(
-            dev.pci(),
-            "traces of the last user may be left: {}: message {:#010x}, reply {:#010x}\n",
+        dev.warn(fmt!(
+            "traces of the last user may be left: {}: message {:#010x}, reply {:#010x}",
             failure.reason,
             failure.message,
             failure.reply
-        );
+        ));
         None
     });
     forget(bar);

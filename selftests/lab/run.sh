@@ -41,7 +41,7 @@ usage() {
 	  -a ARGS     arguments for each program (-a '-t name' picks one test of it)
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
-	  -s SECONDS  time limit of each program (default 120, debug 600,
+	  -s SECONDS  time limit of each program (default 300, debug 600,
 	              nested_test 400)
 	  -c          the cargo tests and the fuzz targets as well
 	VMF_GUEST_SECONDS is the time limit of a whole guest, VMF_APPEND is added to
@@ -187,7 +187,7 @@ cmd_test() {
 	fi
 	for lane in "${lanes[@]}"; do
 		prepare "$lane"
-		local each=${limit:-120} whole=1200
+		local each=${limit:-300} whole=2400
 		if [[ $lane == debug ]]; then
 			each=${limit:-600} whole=5400
 		fi

@@ -10,6 +10,9 @@
 #include "igbvf_user.h"
 #include "vf_request.h"
 
+/* More than the table of any PF has. */
+#define UNICAST_MAX	64
+
 /* igbvf reads as many words of a reply as it has use for. */
 static int request(struct vf *vf, u32 *msg, unsigned int words, unsigned int reply_words)
 {
@@ -46,6 +49,19 @@ int vf_add_unicast(struct vf *vf, const u8 *mac)
 int vf_clear_unicast(struct vf *vf, const u8 *mac)
 {
 	return request_mac(vf, VF_MSG_MAC_FILTER_CLR, mac);
+}
+
+unsigned int vf_unicast_room(struct vf *vf)
+{
+	u8 mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x67, 0x00, 0x00 };
+	unsigned int n;
+
+	for (n = 0; n < UNICAST_MAX; n++) {
+		mac[5] = n;
+		if (vf_add_unicast(vf, mac))
+			break;
+	}
+	return vf_clear_unicast(vf, mac) ? 0 : n;
 }
 
 int vf_set_vlan(struct vf *vf, u16 vid, bool add)

@@ -14,6 +14,10 @@
 int vf_join(struct vf *vf, const u8 *mac);
 int vf_add_unicast(struct vf *vf, const u8 *mac);
 int vf_clear_unicast(struct vf *vf, const u8 *mac);
+
+/* How many further addresses the PF has room for; those of @vf are gone then. */
+unsigned int vf_unicast_room(struct vf *vf);
+
 int vf_set_vlan(struct vf *vf, u16 vid, bool add);
 int vf_set_multicast(struct vf *vf, const u16 *hashes, unsigned int count);
 int vf_set_max_frame(struct vf *vf, u32 bytes);

@@ -160,11 +160,14 @@ class Guest:
         self.vfs = vfs
         self.vmm = Vmm(vfs[0])
         try:
-            self.greeting = self.vmm.agent.line(120)
+            self.greeting = self.vmm.agent.line(60)
+            self.kmsg()
         except AgentError as error:
             self.vmm.kill()
             raise VmmError(f"the guest did not boot: {error}: {self.vmm.console()}") from error
-        self.kmsg()
+        except BaseException:
+            self.vmm.kill()
+            raise
 
     def next_vf(self):
         """The VF to go to: each has its turn, so that source and destination differ."""

@@ -29,6 +29,14 @@ class Migration:
         self.source = guest.vmm
         self.destination = Vmm(guest.next_vf(), incoming=True)
         self.info = None
+        try:
+            self.start(capabilities, bandwidth, parameters)
+        except BaseException:
+            self.destination.kill()
+            raise
+
+    def start(self, capabilities, bandwidth, parameters):
+        """Sets both ends up, and sends the source on its way."""
         on = [{"capability": name, "state": True} for name in (*CAPABILITIES, *capabilities)]
         uri = f"unix:{self.destination.path}.migration"
         for vmm in (self.destination, self.source):

@@ -230,11 +230,7 @@ impl<T: Driver> Device<T> {
         &self.inner.last_error
     }
 
-    /// Says why a migration of this device was refused or has failed, in one line.
-    ///
-    /// It is read in debugfs, `<driver>/<BDF>/last_error`, by who is told no more than an errno. It
-    /// stays until the next session begins, through resets and close; the last call counts. Of
-    /// the text the first 256 bytes are kept, with `?` for all but printable ASCII.
+    /// Sets `last_error` without a line in the log, see [`report()`](Device::report).
     pub(crate) fn set_last_error(&self, args: fmt::Arguments<'_>) {
         self.inner.last_error.set(args);
     }

@@ -52,6 +52,14 @@ impl<T: Driver> Device<T, Open> {
         self.set_last_error(why);
     }
 
+    /// Warns in the log, at the rate of [`report()`](Self::report): user space can bring about most
+    /// of what there is to warn of as often as it likes.
+    pub fn warn(&self, what: fmt::Arguments<'_>) {
+        if self.last_error().may_log() {
+            dev_warn!(self.pci(), "{what}\n");
+        }
+    }
+
     /// Gives access to a BAR of at least `SIZE` bytes.
     ///
     /// Takes `memory_lock` for reading until the guard is dropped: keep it for a batch of accesses,
@@ -116,7 +124,7 @@ impl<T: Driver> Device<T, Open> {
         // SAFETY: The core has set `pdev`, which is valid as long as the device.
         let pdev = unsafe { (*self.as_core()).pdev };
 
-        // SAFETY: A bit that `pci_iov_add_virtfn()` has set before the function was added.
+        // SAFETY: A bit that `pci_iov_scan_device()` has set before the function was added.
         if unsafe { (*pdev).no_command_memory() } == 0 {
             return;
         }
@@ -125,7 +133,8 @@ impl<T: Driver> Device<T, Open> {
             kernel::bindings::PCI_COMMAND as c_int,
             kernel::bindings::PCI_COMMAND_MEMORY as u16,
         );
-        // A function that cannot be reached shows when it is used.
+        // A function that cannot be reached shows when it is used. Who writes to the register of an
+        // open function is its user, through the core; two writes at once end as either of them.
         //
         // SAFETY: `pdev` is valid as long as the device; the value goes to a local variable.
         unsafe {
