@@ -7,5 +7,6 @@
 
 #include <linux/anon_inodes.h>
 #include <linux/crc32.h>
+#include <linux/iommufd.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>

@@ -6,6 +6,10 @@
 
 use crate::{
     bindings,
+    migration::{
+        Migration,
+        RunRef, //
+    },
     pci::{
         self,
         Device,
@@ -20,13 +24,21 @@ use kernel::prelude::*;
 
 #[cfg(CONFIG_IOMMUFD_DRIVER)]
 mod ops;
+mod pages;
 
-/// A device that can tell which pages it has written to.
+pub use self::pages::DirtyPages;
+
+/// A device whose driver can tell which pages it has written to.
 ///
 /// All functions are called with the session lock held and may sleep. The uAPI leaves it to drivers
 /// to make sense of starting twice or stopping what was not started; here that is done once, in the
-/// table, with [`Self::Log`] as the evidence that logging is on.
-pub trait DmaLogging: pci::Driver<DmaLogging = Enabled<Self>> {
+/// table, with [`Self::Log`] as the evidence that logging is on. A device in `ERROR` cannot be asked
+/// for anything: [`EIO`].
+///
+/// A device without help of its own can be watched: [`Self::log_before_write()`] sees the doorbells
+/// of a [trapped](crate::region::Traps) BAR, [`Device::read_guest()`] the descriptors that they are
+/// about, and [`DirtyPages`] keeps what was found.
+pub trait DmaLogging: Migration + pci::Driver<DmaLogging = Enabled<Self>> {
     /// Logging is on.
     type Log: Send + Unpin;
 
@@ -36,9 +48,22 @@ pub trait DmaLogging: pci::Driver<DmaLogging = Enabled<Self>> {
     /// must be reported.
     fn log_start(
         dev: &Device<Self, Open>,
+        run: RunRef<'_, Self>,
         ranges: &IovaRanges<'_>,
         page_size: u64,
     ) -> Result<(Self::Log, u64)>;
+
+    /// The guest is about to write to a trapped register, see
+    /// [`Traps::write32()`](crate::region::Traps::write32), which is called next.
+    ///
+    /// It cannot fail: a log that does not know any more has to report too much.
+    fn log_before_write(
+        dev: &Device<Self, Open>,
+        run: RunRef<'_, Self>,
+        log: &mut Self::Log,
+        offset: usize,
+        value: u32,
+    );
 
     /// Collects what was written in `iova` since the last call, and forgets it.
     ///
@@ -46,6 +71,7 @@ pub trait DmaLogging: pci::Driver<DmaLogging = Enabled<Self>> {
     /// in, after the session lock was released.
     fn log_read_and_clear(
         dev: &Device<Self, Open>,
+        run: RunRef<'_, Self>,
         log: &mut Self::Log,
         iova: RangeInclusive<u64>,
         dirty: &mut DirtyRanges,
@@ -85,6 +111,11 @@ impl DirtyRanges {
         Ok(self.ranges.push(iova, GFP_KERNEL)?)
     }
 
+    /// Returns the number of ranges.
+    fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
     /// Returns what was added.
     pub fn iter(&self) -> impl Iterator<Item = &RangeInclusive<u64>> {
         self.ranges.iter()
@@ -110,6 +141,18 @@ pub trait Profile<T: pci::Driver>: private::Sealed {
     /// Stops logging, if it is on.
     #[doc(hidden)]
     fn stop(dev: &Device<T, Open>, state: &mut Self::State);
+    /// A trapped register is about to be written.
+    #[doc(hidden)]
+    fn before_write(
+        _dev: &Device<T, Open>,
+        _state: &mut Self::State,
+        _run: RunRef<'_, T>,
+        _offset: usize,
+        _value: u32,
+    ) where
+        T: Migration,
+    {
+    }
 }
 
 impl<T: pci::Driver> Profile<T> for Disabled {
@@ -140,6 +183,27 @@ impl<T: DmaLogging> Profile<T> for Enabled<T> {
             T::log_stop(dev, log);
         }
     }
+
+    #[cfg(CONFIG_IOMMUFD_DRIVER)]
+    fn before_write(
+        dev: &Device<T, Open>,
+        state: &mut Logging<T>,
+        run: RunRef<'_, T>,
+        offset: usize,
+        value: u32,
+    ) where
+        T: Migration,
+    {
+        if let Some(log) = &mut state.0 {
+            T::log_before_write(dev, run, log, offset, value);
+        }
+    }
+}
+
+#[cfg(not(CONFIG_IOMMUFD_DRIVER))]
+impl IovaRanges<'_> {
+    /// Calls `op` for each range, of which this kernel never has any.
+    pub fn for_each(&self, _op: impl FnMut(RangeInclusive<u64>)) {}
 }
 
 mod private {

@@ -16,6 +16,7 @@
 //!   token ([`Running`](migration::Migration::Running) and so on) and returns the next: saving a
 //!   device that has not been stopped does not compile;
 //! * [`region::Traps`] answers for a BAR that user space may not touch unseen;
+//! * [`dma_logging::DmaLogging`] tells which pages the device has written to;
 //! * [`sysfs::Group`] shows what is known of the device whether or not it is open.
 //!
 //! Locking and lifetimes are tabulated in `Documentation/driver-api/vfio-rust.rst`.
@@ -27,6 +28,7 @@ use vfio_bindings as bindings;
 mod counters;
 pub mod data_file;
 pub mod dma_logging;
+mod guest_memory;
 pub mod image;
 mod last_error;
 pub mod migration;

@@ -7,6 +7,8 @@
 mod adapter;
 mod context;
 mod device;
+#[cfg(CONFIG_IOMMUFD)]
+mod iommufd;
 mod open;
 mod ops;
 mod session;

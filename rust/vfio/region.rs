@@ -10,6 +10,7 @@
 
 use crate::{
     bindings,
+    dma_logging::Profile as _,
     migration::{
         Migration,
         RunMut, //
@@ -98,6 +99,9 @@ impl<T: Traps> Profile<T> for Trapped<T> {
 
     fn write32(dev: &Device<T>, offset: usize, value: u32) -> Result {
         dev.with_session(|dev, session| {
+            let run = session.migration.run_ref().ok_or(EIO)?;
+            T::DmaLogging::before_write(dev, &mut session.dma_log, run, offset, value);
+
             let result = T::write32(dev, session.migration.run_mut().ok_or(EIO)?, offset, value);
 
             // What the guest does may be what makes the driver put more on the stream.

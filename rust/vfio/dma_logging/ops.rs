@@ -57,9 +57,10 @@ impl<T: DmaLogging> Vtable<T> {
                 if session.dma_log.0.is_some() {
                     return Err(EINVAL);
                 }
+                let run = session.migration.run_ref().ok_or(EIO)?;
                 // SAFETY: The caller's, and nobody else's.
                 let page_size = unsafe { &mut *page_size };
-                let (log, granted) = T::log_start(dev, &ranges, *page_size)?;
+                let (log, granted) = T::log_start(dev, run, &ranges, *page_size)?;
                 *page_size = granted;
                 session.dma_log.0 = Some(log);
                 Ok(0)
@@ -97,14 +98,19 @@ impl<T: DmaLogging> Vtable<T> {
 
         from_result(|| {
             let mut dirty = DirtyRanges::default();
-            // The core has made sure that there is an end.
             // CAST: `c_ulong` fits in `u64`.
-            let last = (iova as u64).checked_add(length as u64 - 1).ok_or(EINVAL)?;
+            let (first, length) = (iova as u64, length as u64);
 
             dev.with_session(|dev, session| {
                 let log = session.dma_log.0.as_mut().ok_or(EINVAL)?;
+                // The core does not refuse a user who asks for nothing.
+                let Some(more) = length.checked_sub(1) else {
+                    return Ok(());
+                };
+                let last = first.checked_add(more).ok_or(EINVAL)?;
+                let run = session.migration.run_ref().ok_or(EIO)?;
 
-                T::log_read_and_clear(dev, log, iova as u64..=last, &mut dirty)
+                T::log_read_and_clear(dev, run, log, first..=last, &mut dirty)
             })?;
             for range in dirty.iter() {
                 let start = usize::try_from(*range.start())?;

@@ -15,6 +15,7 @@ use crate::{
         self,
         Counters, //
     },
+    guest_memory::GuestMemory,
     last_error::LastError,
     stats::Stats, //
 };
@@ -65,6 +66,7 @@ pub struct Device<T: Driver, C: Context = Normal> {
 pub(super) struct Inner<T: Driver> {
     /// Number of resets so far; wraps.
     reset_epoch: Atomic<u32>,
+    guest_memory: GuestMemory,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
     counters: Arc<Counters>,
@@ -133,6 +135,7 @@ impl<T: Driver> Inner<T> {
     ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             reset_epoch: Atomic::new(0),
+            guest_memory: GuestMemory::new(),
             stats,
             last_error,
             counters,
@@ -220,6 +223,10 @@ impl<T: Driver> Device<T> {
         const_assert!(offset_of!(bindings::vfio_pci_core_device, vdev) == 0);
         // SAFETY: Both embeddings are at offset 0, the rest is the caller's promise.
         unsafe { &*vdev.cast::<Self>() }
+    }
+
+    pub(crate) fn guest_memory(&self) -> &GuestMemory {
+        &self.inner.guest_memory
     }
 
     pub(crate) fn stats(&self) -> &Stats {

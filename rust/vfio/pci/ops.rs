@@ -60,13 +60,13 @@ impl<T: Driver> Device<T> {
         match_: Some(bindings::vfio_pci_core_match),
         match_token_uuid: Some(bindings::vfio_pci_core_match_token_uuid),
         #[cfg(CONFIG_IOMMUFD)]
-        bind_iommufd: Some(bindings::vfio_iommufd_physical_bind),
+        bind_iommufd: Some(Self::bind_iommufd_callback),
         #[cfg(CONFIG_IOMMUFD)]
-        unbind_iommufd: Some(bindings::vfio_iommufd_physical_unbind),
+        unbind_iommufd: Some(Self::unbind_iommufd_callback),
         #[cfg(CONFIG_IOMMUFD)]
-        attach_ioas: Some(bindings::vfio_iommufd_physical_attach_ioas),
+        attach_ioas: Some(Self::attach_ioas_callback),
         #[cfg(CONFIG_IOMMUFD)]
-        detach_ioas: Some(bindings::vfio_iommufd_physical_detach_ioas),
+        detach_ioas: Some(Self::detach_ioas_callback),
         ..pin_init::zeroed()
     };
 
