@@ -14,6 +14,8 @@
 #[forbid(unsafe_code)]
 mod control;
 #[forbid(unsafe_code)]
+mod dirty;
+#[forbid(unsafe_code)]
 mod format;
 #[forbid(unsafe_code)]
 mod handshake;
@@ -21,6 +23,8 @@ mod handshake;
 mod mailbox;
 #[forbid(unsafe_code)]
 mod migration;
+#[forbid(unsafe_code)]
+mod posted;
 #[forbid(unsafe_code)]
 mod queues;
 #[forbid(unsafe_code)]
@@ -48,7 +52,11 @@ use kernel::{
         self,
         Vendor, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 use vfio::{
     dma_logging,
@@ -67,6 +75,20 @@ vfio::vfio_pci_device_table!(
 /// One virtual function. What changes while it is used belongs to the run tokens, see [`run`].
 pub(crate) struct Igbvf {
     format: format::Format,
+    /// How often the state of another device was loaded; wraps.
+    loads: Atomic<u32>,
+}
+
+impl Igbvf {
+    /// Returns how often the device has become another one.
+    fn loads(&self) -> u32 {
+        self.loads.load(Relaxed)
+    }
+
+    /// The device is about to become another one. The session lock is held, as by who looks.
+    fn note_load(&self) {
+        self.loads.fetch_add(1, Relaxed);
+    }
 }
 
 /// What is counted, in the order of [`Driver::COUNTERS`](vfio_pci::Driver::COUNTERS).
@@ -75,6 +97,8 @@ pub(crate) enum Counter {
     MailboxMessages,
     /// Attempts that were made again, as there was no answer or the buffer was not free.
     MailboxRepeats,
+    /// Reports of a log that did not know what was written, and said all.
+    LogsOfAll,
 }
 
 /// A virtual function that is open.
@@ -85,20 +109,22 @@ impl vfio_pci::Driver for Igbvf {
     type IdInfo = ();
     type Migration = Migratable<Self>;
     type Regions = Trapped<Self>;
-    // The device cannot tell which pages it has written; until the driver can, VMMs take all of
-    // them for dirty.
-    type DmaLogging = dma_logging::Disabled;
+    type DmaLogging = dma_logging::Enabled<Self>;
     type Attributes = sysfs::Enabled<Self>;
 
     const NAME: &'static CStr = c"igbvf-vfio-pci";
     const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;
-    const COUNTERS: &'static [&'static str] = &["mailbox_messages", "mailbox_repeats"];
+    const COUNTERS: &'static [&'static str] =
+        &["mailbox_messages", "mailbox_repeats", "logs_of_all"];
 
     fn probe<'bound>(
         pdev: &'bound pci::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
-        format::Format::new(pdev).map(|format| Self { format })
+        format::Format::new(pdev).map(|format| Self {
+            format,
+            loads: Atomic::new(0),
+        })
     }
 
     fn open(dev: &Device) -> Result {
@@ -124,4 +150,10 @@ vfio::module_vfio_pci_driver! {
     description: "VFIO PCI driver with live migration for Intel 82576 virtual functions",
     license: "GPL v2",
     imports_ns: ["IOMMUFD"],
+    params: {
+        log_all_posted: bool {
+            default: false,
+            description: "DMA logging goes by what was posted, and not by the head registers",
+        },
+    },
 }

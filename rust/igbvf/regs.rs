@@ -223,6 +223,9 @@ pub(crate) const STATISTIC_OFFSETS: [usize; STATISTICS] = [
     0x0f10, 0x0f14, 0x0f18, 0x0f34, 0x0f3c, 0x0f40, 0x0f44, 0x0f48, 0x0f50,
 ];
 
+/// Offset of the counter of packets sent, `VFGPTC`.
+pub(crate) const TX_COUNTER: usize = 0x0f14;
+
 /// Splits a 64-bit address into the values of its low and high register.
 pub(crate) fn low_high(address: u64) -> (u32, u32) {
     // CAST: the two halves.

@@ -83,6 +83,7 @@ pub(crate) fn load(
         .map_err(|_| failed("the device does not decode memory", 0, 0))?;
     let bar: Bar<'_> = &guard;
 
+    dev.data().note_load();
     if stopped.shadow().mailbox.is_known() {
         // Another guest ran here, and what the PF does for it must not add to what is to come.
         scrub::depart(dev, bar);

@@ -128,6 +128,10 @@ impl Quiesced {
         &self.shadow
     }
 
+    pub(crate) fn held(&self) -> &Held {
+        &self.held
+    }
+
     pub(crate) fn parts_mut(&mut self) -> (&mut Shadow, &mut Held) {
         (&mut self.shadow, &mut self.held)
     }
