@@ -126,12 +126,17 @@ int module_remove(void)
 
 int module_insert(void)
 {
+	return module_insert_with("");
+}
+
+int module_insert_with(const char *params)
+{
 	int fd, ret;
 
 	fd = open(module_path(), O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	ret = syscall(SYS_finit_module, fd, "", 0) ? -errno : 0;
+	ret = syscall(SYS_finit_module, fd, params, 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }

@@ -34,6 +34,9 @@ bool bind_driver(const char *bdf, const char *driver);
 int module_remove(void);
 int module_insert(void);
 
+/* The same with module parameters. */
+int module_insert_with(const char *params);
+
 /* Calls of one arc since the function was bound, from debugfs; -1 if unknown. */
 long arc_calls(const char *bdf, const char *from, const char *to);
 
