@@ -34,4 +34,4 @@ mount -t tmpfs tmp $root/tmp || die 'no /tmp in the lab root'
 
 # exec, so that a signal of init's clock reaches the tests.
 exec chroot $root /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-	NO_COLOR=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 python3 /vmf/selftests/nested/main.py "$@"
+	NO_COLOR=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 python3 /vmf/selftests/nested/main.py control "$@"

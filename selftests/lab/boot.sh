@@ -54,7 +54,7 @@ boot() {
 	# run left must never be booted, or be taken for this run's log.
 	rm -f "$RUN/initramfs"
 	: >"$RUN/kernel.log"
-	printf '%s\n' "lane=$lane" "kernel=$KIMAGE" "$@" >"$RUN/vmf.conf" || return
+	printf '%s\n' "lane=$lane" "nested_kernel=$DEBIAN_IMAGE" "$@" >"$RUN/vmf.conf" || return
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	in_root -w "$in_run" sh -ec '
 		echo vmf.conf | cpio --quiet -o -H newc -R 0:0 | cat "$0" - >initramfs' \

@@ -12,8 +12,8 @@
 GUEST_MODULES=(igb igbvf vfio-pci vfio_iommu_type1 veth bridge tun 8021q
 	9p 9pnet_virtio kvm-amd kvm-intel)
 
-# Those that the nested guest needs.
-NESTED_MODULES=(igbvf 8021q)
+# Those that the nested guest needs; hotplug of PCI Express is built in.
+NESTED_MODULES=(igbvf virtio_net 8021q)
 
 # The module of this project, where Kbuild puts it.
 MODULE=igbvf_vfio_pci
@@ -48,6 +48,8 @@ build_all() {
 	step "module-$1" "building the module for lane $1" "$BUILD/$1/module.log" build_module "$1"
 	with_lock "$BUILD/selftests.lock" step selftests 'building the selftests' \
 		"$BUILD/selftests.log" build_selftests
+	with_lock "$BUILD/nested.lock" step nested 'making the initramfs of the nested guest' \
+		"$BUILD/nested.log" build_nested
 	make_vmfctl >/dev/null
 	step "initramfs-$1" "making the initramfs of lane $1" "$BUILD/$1/initramfs.log" build_initramfs "$1"
 }
@@ -78,32 +80,30 @@ build_initramfs() {
 	if [[ -d $BUILD/selftests ]]; then
 		find "$BUILD/selftests" -maxdepth 1 -type f -perm -u+x -exec cp -t "$dir/tests" {} +
 	fi
-	pack_initramfs "$lane" initramfs
-	build_nested "$lane"
+	pack_initramfs "$lane/initramfs" "$KREL"
 }
 
-# That of the nested guest: the same kernel, and the agent that the tests talk to.
+# That of the nested guest, which is the same in all lanes: an ordinary Debian kernel, as
+# it is in the lab root, and the agent that the tests talk to.
 build_nested() {
-	local lane=$1 dir=$BUILD/$1/nested
-	local mods=$dir/lib/modules/$KREL
+	local dir=$BUILD/nested
+	local mods=$dir/lib/modules/$KVER
 	rm -rf "$dir"
 	mkdir -p "$dir/bin" "$mods/kernel"
 	cp "$ROOT/bin/busybox" "$BUILD/selftests/nested/agent" "$dir/bin/"
 	cp "$TOP/selftests/guests/init-nested" "$dir/init"
-	if [[ $lane == debian ]]; then
-		copy_modules "$ROOT/usr/lib/modules/$KREL" "$mods" "${NESTED_MODULES[@]}"
-	fi
-	pack_initramfs "$lane" nested
+	copy_modules "$ROOT/usr/lib/modules/$KVER" "$mods" "${NESTED_MODULES[@]}"
+	pack_initramfs nested "$KVER"
 }
 
-# pack_initramfs LANE NAME: the folder NAME to NAME.cpio
+# pack_initramfs FOLDER RELEASE: the folder of build/ to FOLDER.cpio
 pack_initramfs() {
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	in_root -w "$IN_TOP/build/$1/$2" sh -ec '
+	in_root -w "$IN_TOP/build/$1" sh -ec '
 		find lib/modules -name "*.ko.xz" -exec xz -d {} +
 		/sbin/depmod -b . "$0"
 		find . | cpio --quiet -o -H newc -R 0:0 >"../$1.cpio.new"
-		mv "../$1.cpio.new" "../$1.cpio"' "$KREL" "$2"
+		mv "../$1.cpio.new" "../$1.cpio"' "$2" "${1##*/}"
 }
 
 # copy_modules FROM TO MODULE...: with their dependencies, which modules.dep lists

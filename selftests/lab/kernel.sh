@@ -15,7 +15,8 @@
 #
 # ensure_kernel LANE sets, as seen inside the root: KSRC (sources), KDIR (what
 # modules are built against), KREL (release), KIMAGE (what QEMU boots), KFLAGS
-# (what make must be given besides, for the kernel and for its modules).
+# (what make must be given besides, for the kernel and for its modules), and
+# DEBIAN_IMAGE (what lane debian boots, and the nested guest of any lane).
 
 # Bump when this file changes what a lane contains.
 KERNEL_VERSION=1
@@ -60,6 +61,7 @@ unpack_source() {
 ensure_kernel() {
 	local lane=$1 fragments name key
 	KFLAGS=()
+	DEBIAN_IMAGE=/usr/lib/modules/$KVER/vmlinuz
 	# The kernel offers KASAN and Rust together only when clang compiles the C.
 	if [[ $lane == debug ]]; then
 		KFLAGS=(LLVM=-19)
@@ -73,7 +75,7 @@ ensure_kernel() {
 	[[ -d $CACHE/$name ]] || with_lock "$CACHE/$name.lock" make_kernel "$lane" "$name"
 	KREL=$(<"$CACHE/$name/include/config/kernel.release")
 	if [[ $lane == debian ]]; then
-		KIMAGE=/usr/lib/modules/$KVER/vmlinuz
+		KIMAGE=$DEBIAN_IMAGE
 	else
 		KIMAGE=$KDIR/arch/x86/boot/bzImage
 	fi

@@ -96,3 +96,9 @@ def T11_T12_T13_vlan_filters_and_jumbo_frames(stage):
     check(stage.pf.ping_until(), "the guest does not answer in the end")
     time.sleep(0.1)
     guest.kmsg()
+
+
+TESTS = (
+    T08_interface_down_while_migrating,
+    T11_T12_T13_vlan_filters_and_jumbo_frames,
+)

@@ -102,3 +102,11 @@ def T24_counters_only_grow(stage):
             check(now[name] >= last[name] + pings,
                   f"{name} was {last[name]}, and is {now[name]} after {pings} pings")
         last = now
+
+
+TESTS = (
+    T06_idle_guest_answers_at_once,
+    T16_carrier_stays_up,
+    T20_cancelled_migration,
+    T24_counters_only_grow,
+)

@@ -33,3 +33,8 @@ def T14_address_changes_while_migrating(stage):
     check(guest.carrier_changes() == changes, "the carrier has changed")
     guest.run("mac", NETDEV, MAC)
     check(stage.pf.ping_until(), "the guest does not answer in the end")
+
+
+TESTS = (
+    T14_address_changes_while_migrating,
+)

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Live migration of a nested guest: runs the tests, and reports in TAP.
+"""Live migration of a nested guest: runs a suite of tests, and reports in TAP.
 
-main.py [-t NAME]... for the test host, as root, with VMF_LANE, VMF_KERNEL, VMF_PF_NETDEV and
-VMF_VFS in the environment. All tests use one guest, that goes from VF to VF; after a
-failure the next one gets a new guest.
+main.py SUITE [-t NAME]... for the test host, as root, with VMF_LANE, VMF_NESTED_KERNEL,
+VMF_PF_NETDEV and VMF_VFS in the environment. The tests of a suite share a guest, that goes
+from VF to VF; after a failure, and for a machine of another kind, there is a new one.
 """
 
 import getopt
+import importlib
 import os
 import signal
 import sys
@@ -16,20 +17,16 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
-import cases_filters
-import cases_link
-import cases_mailbox
 from stage import Hopeless, Stage
+from vmm import Machine
 
-TESTS = (
-    cases_link.T06_idle_guest_answers_at_once,
-    cases_filters.T08_interface_down_while_migrating,
-    cases_filters.T11_T12_T13_vlan_filters_and_jumbo_frames,
-    cases_mailbox.T14_address_changes_while_migrating,
-    cases_link.T16_carrier_stays_up,
-    cases_link.T20_cancelled_migration,
-    cases_link.T24_counters_only_grow,
-)
+# The modules of a suite: each has its TESTS.
+SUITES = {
+    "control": ("cases_link", "cases_filters", "cases_mailbox"),
+    "traffic": ("cases_traffic",),
+    "memory": ("cases_memory",),
+    "failure": ("cases_failure", "cases_refusal"),
+}
 
 # A test that does not end.
 SECONDS = 150
@@ -40,21 +37,24 @@ class Clock(Exception):
 
 
 def on_alarm(*_):
-    raise Clock(f"not finished after {SECONDS} s")
+    raise Clock("not finished in its time")
 
 
 def selected(arguments):
-    options, _ = getopt.getopt(arguments, "t:")
+    """In the order of their modules."""
+    suite, *rest = arguments
+    options, _ = getopt.getopt(rest, "t:")
     names = [value for _, value in options]
-    return [test for test in TESTS if not names or test.__name__ in names]
+    tests = [test for module in SUITES[suite] for test in importlib.import_module(module).TESTS]
+    return [test for test in tests if not names or test.__name__ in names]
 
 
 def run(stage, test):
     """Did it pass?"""
     try:
         # The boot has limits of its own.
-        stage.guest  # pylint: disable=pointless-statement
-        signal.alarm(SECONDS)
+        stage.use(getattr(test, "machine", Machine()))
+        signal.alarm(getattr(test, "seconds", SECONDS))
         test(stage)
         stage.check_guest()
         return True

@@ -1,17 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
 """Live migration of the nested guest from one VMM of the test host to another."""
 
+import os
 import time
 
-from guest import Vmm
+from vmm import Vmm
 
 # The destination says when it has what it needs before the source stops: of our
 # driver, the descriptor that the destination's driver has to agree to.
 CAPABILITIES = ("return-path", "switchover-ack")
 
-# What the device writes is not known in advance here: all memory counts as dirty at
-# the end. So the time that the guest is stopped is that of copying it.
-DOWNTIME_MS = 100000
+# All that a migration here may use: what one does not, is off.
+KNOWN = ("return-path", "switchover-ack", "multifd", "pause-before-switchover")
+
+# Can the driver tell what the device writes? Then little is left to copy when the guest
+# stops. If not, all memory counts as dirty for ever, and the time it takes to copy it is
+# not to keep the guest from stopping.
+TRACKED = os.environ["VMF_LANE"] != "debian"
+DOWNTIME_MS = 300 if TRACKED else 100000
 BANDWIDTH = 1 << 40
 
 ENDED = ("completed", "failed", "cancelled")
@@ -22,34 +28,47 @@ class MigrationError(Exception):
 
 
 class Migration:
-    """One migration, under way from the moment it is made."""
+    """One migration, under way from the moment it is made.
 
-    def __init__(self, guest, capabilities=(), bandwidth=BANDWIDTH, **parameters):
+    channels: of multifd, 0 for one stream. bandwidth: bytes per second, few of them keep it in
+    the copy of memory until set() says otherwise. relay: what sits between the two VMMs, see
+    relay.py. vf: where to, if not to the next one.
+    """
+
+    def __init__(self, guest, capabilities=(), channels=0, bandwidth=BANDWIDTH, downtime=DOWNTIME_MS,
+                 relay=None, vf=None, paused=False):
         self.guest = guest
         self.source = guest.vmm
-        self.destination = Vmm(guest.next_vf(), incoming=True)
+        machine = self.source.machine
+        if paused:
+            machine = machine.but(paused=True)
+        self.destination = Vmm(vf or guest.next_vf(), machine, incoming=True)
         self.info = None
+        self.resumed = None
         try:
-            self.start(capabilities, bandwidth, parameters)
+            on = {*CAPABILITIES, *capabilities, *(["multifd"] if channels else [])}
+            for vmm in (self.destination, self.source):
+                vmm.qmp.execute("migrate-set-capabilities", capabilities=[
+                    {"capability": name, "state": name in on} for name in KNOWN])
+                if channels:
+                    vmm.qmp.execute("migrate-set-parameters", multifd_channels=channels)
+            self.set(max_bandwidth=bandwidth, downtime_limit=downtime)
+            self.start(relay)
         except BaseException:
             self.destination.kill()
             raise
 
-    def start(self, capabilities, bandwidth, parameters):
-        """Sets both ends up, and sends the source on its way."""
-        on = [{"capability": name, "state": True} for name in (*CAPABILITIES, *capabilities)]
+    def start(self, relay):
         uri = f"unix:{self.destination.path}.migration"
-        for vmm in (self.destination, self.source):
-            # The source may have been a destination, with others.
-            now = vmm.qmp.execute("query-migrate-capabilities")
-            off = [{"capability": c["capability"], "state": False} for c in now
-                   if c["state"] and c["capability"] == "pause-before-switchover"]
-            vmm.qmp.execute("migrate-set-capabilities", capabilities=off + on)
-        self.source.qmp.execute("migrate-set-parameters", downtime_limit=DOWNTIME_MS,
-                                max_bandwidth=bandwidth, **parameters)
         self.destination.qmp.execute("migrate-incoming", uri=uri)
+        if relay:
+            uri = relay.between(uri)
         self.begin = time.monotonic()
         self.source.qmp.execute("migrate", uri=uri)
+
+    def set(self, **parameters):
+        """Parameters that may change on the way."""
+        self.source.qmp.execute("migrate-set-parameters", **parameters)
 
     def query(self):
         return self.source.qmp.execute("query-migrate")
@@ -67,13 +86,18 @@ class Migration:
                                      f"source: {self.source.log()} destination: {self.destination.log()}")
             time.sleep(0.02)
 
-    def complete(self):
-        """To the end; from then on the guest is at the destination."""
+    def complete(self, keep=False):
+        """To the end; from then on the guest is at the destination.
+
+        keep: the source's VMM stays, with the guest as it was stopped, for who asked for it to end.
+        """
         self.info = self.wait("completed")
         # Both have to say so: the source has sent all before the destination runs.
-        self.resumed = self.destination.qmp.wait_event("RESUME")["seen"]
+        if not self.destination.machine.paused:
+            self.resumed = self.destination.qmp.wait_event("RESUME")["seen"]
         self.guest.vmm = self.destination
-        self.source.quit()
+        if not keep:
+            self.source.quit()
         return self
 
     def cancel(self):
@@ -82,7 +106,7 @@ class Migration:
         self.wait("cancelled")
         # It ends by itself: what it was to load is not complete.
         self.destination.wait()
-        if not self.source.qmp.execute("query-status")["running"]:
+        if not self.source.running():
             raise MigrationError("the guest does not run after a cancel")
 
     def abandon(self):

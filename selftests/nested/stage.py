@@ -3,10 +3,11 @@
 
 import time
 
-from guest import NETDEV, AgentError, Guest, VmmError
+from guest import NETDEV, Guest
 from migrate import Migration, MigrationError
 from pf import GUEST, MASK, Pf
 from qmp import QmpError
+from vmm import AgentError, Machine, VmmError
 
 MAC = "02:00:00:00:82:01"
 ATTEMPTS = 3
@@ -25,11 +26,22 @@ def check(condition, what):
         raise Failure(what)
 
 
+def needs(machine=Machine(), seconds=None):
+    """Of a test: the kind of machine its guest has, and its time, if not the usual ones."""
+    def mark(test):
+        test.machine = machine
+        if seconds:
+            test.seconds = seconds
+        return test
+    return mark
+
+
 class Stage:
     def __init__(self, netdev, vfs):
         self.vfs = vfs
         self.pf = Pf(netdev)
         self.current = None
+        self.machine = Machine()
         # Frames from here to the guest are numbered for each stream.
         self.sent = {}
 
@@ -50,13 +62,20 @@ class Stage:
             self.set_up()
         return self.current
 
+    def use(self, machine):
+        """A guest of this kind, from now on."""
+        if machine != self.machine:
+            self.drop_guest()
+            self.machine = machine
+        return self.guest
+
     def set_up(self):
         """The emulation below the guest is not perfect, and what went wrong up to here was not
         migrated yet: it has three attempts, and what fails is said."""
         for attempt in range(1, ATTEMPTS + 1):
             begin = time.monotonic()
             try:
-                self.current = Guest(self.vfs)
+                self.current = Guest(self.vfs, self.machine)
                 self.bring_up()
                 break
             except (VmmError, AgentError, Failure) as error:
@@ -78,15 +97,16 @@ class Stage:
         check(self.pf.ping_until(), "the guest does not answer before any migration")
         guest.kmsg()
 
-    def migrate(self, up=True):
-        """To the next VF. With the interface up, how soon does the guest answer?"""
+    def migrate(self, up=True, **how):
+        """To the next VF, as Migration has it. With the interface up, how soon does the guest answer?"""
         guest, source = self.guest, self.guest.vmm.vf
-        migration = Migration(guest)
+        migration = Migration(guest, **how)
         try:
             migration.complete()
         except (MigrationError, QmpError, OSError):
             migration.abandon()
             raise
+        migration.first = None
         text = f"# {source} to {guest.vmm.vf}: stopped for {migration.info['downtime']} ms"
         if up:
             migration.first = self.pf.ping(30)

@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One QEMU with a nested guest in it, or waiting for one."""
+
+import dataclasses
+import os
+import re
+import socket
+import subprocess
+import time
+
+from qmp import Qmp, QmpError
+
+MEMORY = "256M"
+DIRECTORY = "/tmp"
+INITRD = "/vmf/build/nested.cpio"
+
+
+class VmmError(Exception):
+    """The VMM has ended, or never came up."""
+
+
+class AgentError(Exception):
+    """The agent did not do it, or does not answer."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Machine:
+    """What both ends of a migration have in common: all but the VF."""
+
+    # How VFIO gets at the IOMMU: a type1 container, or iommufd.
+    backend: str = "type1"
+    # "vf": a VF that migrates. "plain": one that cannot. "none": no NIC.
+    nic: str = "vf"
+    # The NIC can be pulled and plugged in.
+    hotplug: bool = False
+    # The guest's memory is a file, that can be read while it is stopped.
+    memory_file: bool = False
+    # At the destination the guest waits for a word before it runs.
+    paused: bool = False
+
+    def but(self, **changes):
+        return dataclasses.replace(self, **changes)
+
+    def nic_options(self, vf):
+        """Of -device, or of device_add."""
+        # Migration also if nothing tracks what the device writes: all is sent once more then.
+        return (f"vfio-pci,id=nic,host={vf},migration-events=on,"
+                f"enable-migration={'on' if self.nic == 'vf' else 'off'}"
+                + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
+                + (",bus=port" if self.hotplug else ""))
+
+    def arguments(self, vf, path):
+        memory = ",memory-backend=ram" if self.memory_file else ""
+        arguments = ["-machine", f"q35,kernel-irqchip=split{memory}", "-m", MEMORY]
+        if self.memory_file:
+            arguments += ["-object", f"memory-backend-file,id=ram,size={MEMORY},share=on,mem-path={path}.ram"]
+        if self.backend == "iommufd":
+            arguments += ["-object", "iommufd,id=iommufd0"]
+        if self.hotplug:
+            arguments += ["-device", "pcie-root-port,id=port,chassis=1,slot=1"]
+        if self.nic in ("vf", "plain"):
+            arguments += ["-device", self.nic_options(vf)]
+        return arguments
+
+
+class Vmm:
+    """It goes when this process goes."""
+
+    number = 0
+
+    def __init__(self, vf, machine, incoming=False):
+        Vmm.number += 1
+        self.vf = vf
+        self.machine = machine
+        self.path = f"{DIRECTORY}/vmm{Vmm.number}"
+        command = [
+            # If this process is killed, the VMM goes too.
+            "setpriv", "--pdeathsig", "KILL",
+            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            # A deadline that is lost in the emulation below is the last of a guest's clock: it
+            # sleeps for ever. A periodic timer comes again.
+            "-accel", "kvm", "-cpu", "host,tsc-deadline=off", "-smp", "1",
+            "-kernel", os.environ["VMF_NESTED_KERNEL"], "-initrd", INITRD,
+            "-append", "console=ttyS0 quiet panic=-1 ipv6.disable=1 no_timer_check "
+            "tsc=reliable nohz=off highres=off",
+            "-serial", f"file:{self.path}.console",
+            "-chardev", f"socket,id=agent,path={self.path}.agent,server=on,wait=off",
+            "-serial", "chardev:agent",
+            "-qmp", f"unix:{self.path}.qmp,server=on,wait=off",
+            *machine.arguments(vf, self.path),
+        ]
+        if incoming:
+            command += ["-incoming", "defer"]
+            if machine.paused:
+                command += ["-S"]
+        with open(f"{self.path}.log", "wb") as log:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            self.qmp = Qmp(f"{self.path}.qmp", self.alive)
+            self.agent = Agent(f"{self.path}.agent")
+        except (QmpError, OSError) as error:
+            self.process.kill()
+            self.process.wait()
+            raise VmmError(f"the VMM of {vf} did not start: {error}: {self.log()}") from error
+
+    def alive(self):
+        if self.process.poll() is not None:
+            raise VmmError(f"the VMM of {self.vf} ended with {self.process.returncode}: {self.log()}")
+
+    def log(self):
+        with open(f"{self.path}.log", encoding="utf-8", errors="replace") as log:
+            return log.read().strip()
+
+    def console(self):
+        with open(f"{self.path}.console", encoding="utf-8", errors="replace") as log:
+            return log.read()
+
+    def monitor(self, line):
+        """A command of the human monitor, for what QMP has not."""
+        return self.qmp.execute("human-monitor-command", command_line=line).replace("\r", "")
+
+    def registers(self):
+        """Where the guest is, if it is stuck."""
+        try:
+            text = self.monitor("info registers") + self.monitor("info lapic")
+        except QmpError as error:
+            return [f"the VMM cannot be asked: {error}"]
+        return re.findall(r"^(?:R[A-Z0-9 ]{2}=|ISR|IRR).*", text, re.M)
+
+    def running(self):
+        return self.qmp.execute("query-status")["running"]
+
+    def wait(self, timeout=60):
+        """Until it ends by itself; its exit status."""
+        status = self.process.wait(timeout)
+        self.close()
+        return status
+
+    def quit(self):
+        try:
+            self.qmp.execute("quit")
+        except QmpError:
+            pass
+        return self.wait()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def close(self):
+        self.qmp.close()
+        self.agent.close()
+        if self.machine.memory_file and os.path.exists(f"{self.path}.ram"):
+            os.unlink(f"{self.path}.ram")
+
+
+class Agent:
+    """The far end of the guest's second serial port."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.buffer = b""
+
+    def close(self):
+        self.socket.close()
+
+    def line(self, timeout):
+        end = time.monotonic() + timeout
+        while b"\n" not in self.buffer:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise AgentError(f"the agent said nothing for {timeout} s")
+            self.socket.settimeout(left)
+            try:
+                data = self.socket.recv(65536)
+            except TimeoutError:
+                continue
+            if not data:
+                raise AgentError("the VMM has closed the agent's port")
+            self.buffer += data
+        line, self.buffer = self.buffer.split(b"\n", 1)
+        return line.decode("utf-8", "replace").rstrip("\r")
+
+    def run(self, command, timeout):
+        self.socket.sendall(command.encode() + b"\n")
+        lines = []
+        while True:
+            line = self.line(timeout)
+            if line.startswith("= "):
+                lines.append(line[2:])
+            elif line == "ok":
+                return lines
+            else:
+                raise AgentError(f"{command}: {line}")
