@@ -100,6 +100,7 @@ Variables (make NAME=value, or in the environment):
   VMF_CACHE  where root and kernels are kept      $${XDG_CACHE_HOME:-~/.cache}/vmf
   VMF_MIRROR a Debian mirror                      mmdebstrap's default
   VMF_JOBS   parallel compiler runs               all CPUs
+  VMF_GUESTS test hosts that run at once          one for each CPU, if memory allows
 
 What the lab needs: Linux on x86-64, root or user namespaces, 8 GB of disk, the
 network on the first run. What it installs on the host: mmdebstrap, if missing.

@@ -1,37 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# Live migration of a Linux guest that is unmodified, with a VMM that is, and has the
-# VF as its only NIC. The VMM, Python and what they need are those of the lab root, which
-# the test host has as a 9p share; nested/ has the tests.
+# Live migration of a Linux guest that is unmodified, with a VMM that is, and has the VF
+# as its only NIC: what the PF keeps for it, and what it must not notice.
 
-set -u
-root=/tmp/labroot
-
-die() {
-	echo "Bail out! $*"
-	exit 1
-}
-
-# In a mount namespace of its own: the mounts go with the last process.
-if [ "${1:-}" != --inside ]; then
-	exec unshare -m "$0" --inside "$@"
-fi
-shift
-
-for module in 9pnet_virtio 9p kvm-amd kvm-intel; do
-	modprobe $module 2>/dev/null
-done
-[ -c /dev/kvm ] || die 'no KVM in the test host: neither SVM nor VMX in its CPU?'
-
-mkdir -p $root
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose root $root ||
-	die 'cannot mount the lab root'
-for dir in dev proc sys; do
-	mount -o rbind /$dir $root/$dir || die "no /$dir in the lab root"
-done
-mount -t tmpfs tmp $root/tmp || die 'no /tmp in the lab root'
-
-# exec, so that a signal of init's clock reaches the tests.
-exec chroot $root /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
-	NO_COLOR=1 PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 python3 /vmf/selftests/nested/main.py control "$@"
+exec /nested/enter control "$@"

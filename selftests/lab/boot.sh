@@ -29,7 +29,7 @@ accel() {
 # at once. Holds a lock on it until the process ends.
 run_dir() {
 	local n fd
-	for n in 1 2 3 4 5 6 7 8; do
+	for n in {1..24}; do
 		mkdir -p "$BUILD/$1/run-$n"
 		exec {fd}>>"$BUILD/$1/run-$n/lock"
 		if flock --nonblock "$fd"; then
@@ -38,7 +38,7 @@ run_dir() {
 		fi
 		exec {fd}>&-
 	done
-	refuse "eight guests of lane $1 are running already"
+	refuse "too many guests of lane $1 are running already"
 }
 
 # boot LANE SECONDS SETTING...

@@ -59,7 +59,7 @@ build_all() {
 build_initramfs() {
 	local lane=$1 dir=$BUILD/$1/initramfs mods script
 	rm -rf "$dir"
-	mkdir -p "$dir/bin" "$dir/tests"
+	mkdir -p "$dir/bin" "$dir/tests" "$dir/nested"
 	mods=$dir/lib/modules/$KREL
 	mkdir -p "$mods/kernel"
 	cp "$ROOT/bin/busybox" "$dir/bin/"
@@ -77,6 +77,7 @@ build_initramfs() {
 	for script in "$TOP"/selftests/*_test.sh; do
 		cp "$script" "$dir/tests/$(basename "$script" .sh)"
 	done
+	cp "$TOP/selftests/nested/enter.sh" "$dir/nested/enter"
 	if [[ -d $BUILD/selftests ]]; then
 		find "$BUILD/selftests" -maxdepth 1 -type f -perm -u+x -exec cp -t "$dir/tests" {} +
 	fi

@@ -7,6 +7,9 @@ ktap.py [--plain] SUMMARY [TITLE]
 With --plain the programs print no KTAP (the demo): what they say goes out as it
 is, and each counts as one result, by its status.
 
+What programs hand out ("@vmf file NAME BASE64") is in the folder "files" next to
+SUMMARY then, and not in the report.
+
 Standard input is the second serial port of the guest: the programs' own KTAP
 between marks that guests/init prints ("@vmf ..."). Standard output is one
 report, with the programs as subtests of it. SUMMARY receives a line
@@ -18,12 +21,15 @@ plan at all, a status other than success after results that were all fine, a
 program or a guest that did not come to its end.
 """
 
+import base64
+import os
 import re
 import sys
 
 RESULT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(.*))?$")
 SKIP = re.compile(r"^SKIP\b\s*(.*)$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)\s*(#\s*SKIP\b\s*(.*))?$", re.I)
+FILE = re.compile(r"^@vmf file (?!\.\.?(?: |$))([A-Za-z0-9._-]+) ?(\S*)$")
 EXIT_SKIP = 4
 
 
@@ -107,6 +113,28 @@ class Program:
         return wrong
 
 
+class Files:
+    """What the programs hand out."""
+
+    def __init__(self, folder, report):
+        self.folder = folder
+        self.report = report
+
+    def line(self, text):
+        """Appends what a line holds. Returns what is wrong with it, or None."""
+        match = FILE.match(text)
+        try:
+            name, data = match.group(1), base64.b64decode(match.group(2), validate=True)
+        except (AttributeError, ValueError):
+            wrong = f"a file was handed out with a bad line: {text[:60]}"
+            self.report.fail(wrong)
+            return wrong
+        os.makedirs(self.folder, exist_ok=True)
+        with open(os.path.join(self.folder, name), "ab") as out:
+            out.write(data)
+        return None
+
+
 def main():
     plain = sys.argv[1] == "--plain"
     arguments = sys.argv[2:] if plain else sys.argv[1:]
@@ -118,6 +146,7 @@ def main():
             print(text, flush=True)
 
     report = Report()
+    files = Files(os.path.join(os.path.dirname(summary), "files"), report)
     program = None
     planned = None
     ended = 0
@@ -134,7 +163,7 @@ def main():
             else:
                 emit(("    " if program else "# ") + text)
             continue
-        words = text.split()[1:]
+        words = text.split()[1:] or [""]
         if words[0] == "plan":
             planned = int(words[1])
             emit(f"1..{planned + 1}")
@@ -149,6 +178,10 @@ def main():
             skipped = " # SKIP" if not failures and not wrong and words[2] == str(EXIT_SKIP) else ""
             emit(f"{verdict} {ended} {title}{program.name}{skipped}" + (f" # {wrong}" if wrong else ""))
             program = None
+        elif words[0] == "file":
+            wrong = files.line(text)
+            if wrong:
+                emit(f"    # {wrong}")
         elif words[0] == "done":
             complete = True
         elif words[0] == "fatal":

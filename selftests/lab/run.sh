@@ -5,7 +5,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common root kernel build boot fuzz lint; do
+for part in common root kernel build boot units fuzz lint; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
@@ -42,10 +42,11 @@ usage() {
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
 	  -s SECONDS  time limit of each program (default 300, debug 600,
-	              nested_test 400)
+	              nested*_test 400)
 	  -c          the cargo tests and the fuzz targets as well
-	VMF_GUEST_SECONDS is the time limit of a whole guest, VMF_APPEND is added to
-	the kernel's command line.
+	VMF_GUESTS is how many test hosts run at once (default: one for each CPU, if
+	there is memory for them), VMF_GUEST_SECONDS the time limit of each; VMF_APPEND
+	is added to the kernel's command line.
 	END
 }
 
@@ -72,21 +73,22 @@ boot_and_count() {
 		in_root python3 selftests/lab/ktap.py "${PLAIN[@]}" "$IN_TOP/${RUN#"$TOP/"}/summary" "$1/"
 }
 
-# guest LANE MODE LIMIT SETTING...: boot, report, scan the kernel log.
+# guest LANE MODE LIMIT SETTING...: boot, report, scan the kernel log. In $RUN.
 guest() {
 	local lane=$1 mode=$2 limit=${VMF_GUEST_SECONDS:-$3} start=$SECONDS status=0 n
 	shift 3
-	PLAIN=()
-	[[ $mode != demo && $mode != soak ]] || PLAIN=(--plain)
-	run_dir "$lane"
-	rm -f "$RUN/summary"
+	PLAIN=(--plain)
+	[[ $mode != test ]] || PLAIN=()
+	rm -rf "$RUN/summary" "$RUN/files"
 	in_group boot_and_count "$lane" "$limit" "mode=$mode" "$@" || status=$?
-	((status != 124 && status != 137)) || say "lab: the guest was stopped after $limit seconds"
+	# It is large, and made of what is there.
+	rm -f "$RUN/initramfs"
+	((status != 124 && status != 137 || SECONDS - start < limit)) ||
+		say "lab: the guest was stopped after $limit seconds"
 	# The NIC's hub has one port on purpose.
 	sed -i '/hub 0 is not connected to host network\|terminating on signal 15/d' "$RUN/qemu.log"
 	[[ ! -s $RUN/qemu.log ]] || sed 's/^/# qemu: /' "$RUN/qemu.log"
-	[[ -s $RUN/summary ]] || echo '0 1 0
-FAIL the guest printed nothing' >"$RUN/summary"
+	[[ -s $RUN/summary ]] || printf '%s\n' '0 1 0' "FAIL the guest printed nothing, see $RUN" >"$RUN/summary"
 	# The scan is the last test of the guest's plan.
 	n=$(($(grep -c '^@vmf end' "$RUN/output.log" || true) + 1))
 	if scan_log "$RUN/kernel.log" >"$RUN/scan.log"; then
@@ -101,7 +103,7 @@ FAIL the guest printed nothing' >"$RUN/summary"
 	add_summary "$RUN/summary" "$lane"
 	n=$(grep -acE 'DMAR:.*fault' "$RUN/kernel.log" || true)
 	[[ $n == 0 ]] || say "lab: note: $n lines about DMA faults in $RUN/kernel.log"
-	# The last line of demo and soak is their verdict.
+	# The last line of the other modes is a verdict.
 	[[ ${#PLAIN[@]} != 0 && $TOTAL_FAILED == 0 ]] ||
 		say "lab: guest of lane $lane: $((SECONDS - start)) s, logs in $RUN"
 }
@@ -118,11 +120,14 @@ emulator_failed() {
 # guest, and once more if it was the emulator that failed: this is said, and the
 # logs of both runs are kept. A failure of any other kind is never tried again.
 guest_twice() {
-	local passed=$TOTAL_PASSED failed=$TOTAL_FAILED skipped=$TOTAL_SKIPPED
+	local passed=$TOTAL_PASSED failed=$TOTAL_FAILED skipped=$TOTAL_SKIPPED before=$RUN/emulator-failed
+	rm -rf "$before"
 	cp "$NOTES" "$NOTES.before"
 	guest "$@"
 	if ((TOTAL_FAILED > failed)) && emulator_failed; then
-		say "lab: the emulator has failed, see $RUN; lane $1 is run once more"
+		mkdir "$before"
+		find "$RUN" -maxdepth 1 -type f ! -name lock -exec mv -t "$before" {} +
+		say "lab: the emulator has failed, see $before; the test host of lane $1 is run once more"
 		TOTAL_PASSED=$passed TOTAL_FAILED=$failed TOTAL_SKIPPED=$skipped
 		cp "$NOTES.before" "$NOTES"
 		guest "$@"
@@ -160,7 +165,7 @@ cargo_tests() {
 }
 
 cmd_test() {
-	local glob='*' args='' driver='' build=1 limit='' cargo='' opt lane lanes=()
+	local glob='*' args='' driver='' build=1 limit='' cargo='' timed='' opt lane lanes=()
 	OPTIND=1
 	while getopts t:a:d:ns:c opt; do
 		case $opt in
@@ -176,53 +181,73 @@ cmd_test() {
 	shift $((OPTIND - 1))
 	lanes=("$@")
 	((${#lanes[@]})) || lanes=(debian full)
+	count_guests
 	begin_count
 	for lane in "${lanes[@]}"; do
 		prepare "$lane"
 		[[ -z $build ]] || ensure_built "$lane"
 	done
+	# These use all CPUs themselves.
 	if [[ -n $cargo ]]; then
 		cargo_tests
 		fuzz
 	fi
 	for lane in "${lanes[@]}"; do
-		prepare "$lane"
-		local each=${limit:-300} whole=2400
-		if [[ $lane == debug ]]; then
-			each=${limit:-600} whole=5400
-		fi
-		if ! picks "$glob" "$NESTED" || picks_others "$glob"; then
-			guest_twice "$lane" test "$whole" "tests='$glob'" "without=$NESTED" "args='$args'" \
-				"timeout=$each" ${driver:+"driver=$driver"}
-		fi
-		if picks "$glob" "$NESTED"; then
-			test_nested "$lane" "$glob" "args='$args'" "timeout=${limit:-400}" ${driver:+"driver=$driver"}
-		fi
+		plan_lane "$lane" "args='$args'" ${driver:+"driver=$driver"}
 	done
+	[[ $glob != '*' || -n $args$driver ]] || timed=1
+	run_units "$timed"
 	end_count
 }
 
-# The program with a guest in the test host, which then has one CPU: the SVM of QEMU 10.0
+# plan_lane LANE SETTING...: a test host for each nested program, and one for the others.
+plan_lane() {
+	local lane=$1 each=${limit:-300} whole=2400 program nested=()
+	shift
+	[[ $lane != debug ]] || each=${limit:-600} whole=5400
+	for program in "$TOP"/selftests/*_test.*; do
+		program=$(basename "${program%.*}")
+		# shellcheck disable=SC2053 # a pattern
+		[[ $program != $NESTED ]] || ! picks "$glob" "$program" || nested+=("$program")
+	done
+	if ((${#nested[@]} == 0)) || picks_others "$glob"; then
+		run_dir "$lane"
+		add_unit "$lane" test_in "$lane" "$whole" "tests='$glob'" "without='$NESTED'" "timeout=$each" "$@"
+	fi
+	for program in "${nested[@]}"; do
+		# By name it is run anywhere.
+		if [[ $lane == debug && $glob == '*' ]]; then
+			echo "SKIP $lane/$program: a guest in an instrumented and emulated host takes minutes to boot" >>"$NOTES"
+			TOTAL_SKIPPED=$((TOTAL_SKIPPED + 1))
+			continue
+		fi
+		each=${limit:-400}
+		run_dir "$lane"
+		add_unit "$lane/$program" nested_host test_in "$lane" $((each + 200)) "tests=$program" \
+			"timeout=$each" "$@"
+	done
+}
+
+# test_in LANE LIMIT SETTING...: one unit
+test_in() {
+	prepare "$1"
+	guest_twice "$1" test "${@:2}"
+}
+
+# The programs with a guest in the test host, which then has one CPU: the SVM of QEMU 10.0
 # forgets that it has delivered an interrupt that VMRUN injects, and delivers it again if
 # the thread of the CPUs is kicked before the next exit (exception_index stays set in
 # helper_vmrun). The nested kernel hangs in its timer interrupt then. With two CPUs that
 # share a thread there is a kick every 100 ms, to give the other its turn; with one there
 # is none. A timer interrupt of the host can be lost as well; a periodic one comes again,
 # where one that is set for each event (highres) would not, and the host would sleep on.
-NESTED=nested_test
+NESTED='nested*_test'
 
-test_nested() {
+# nested_host COMMAND...: with a test host as above
+nested_host() {
 	# shellcheck disable=SC2034 # boot.sh reads it
-	local lane=$1 glob=$2 SMP=1 VMF_APPEND="${VMF_APPEND:-} nohz=off highres=off" why=''
-	shift 2
-	[[ $lane != debug ]] || why='a guest in an instrumented and emulated host takes minutes to boot'
-	# By name it is run anywhere.
-	if [[ -n $why && $glob == '*' ]]; then
-		echo "SKIP $lane/$NESTED: $why" >>"$NOTES"
-		TOTAL_SKIPPED=$((TOTAL_SKIPPED + 1))
-		return
-	fi
-	guest_twice "$lane" test 600 "tests=$NESTED" "$@"
+	local SMP=1 VMF_APPEND="${VMF_APPEND:-} nohz=off highres=off"
+	"$@"
 }
 
 # picks GLOBS PROGRAM: as guests/init selects
@@ -236,12 +261,13 @@ picks() {
 	return 1
 }
 
-# picks_others GLOBS: is anything selected beside the nested guest?
+# picks_others GLOBS: is anything selected beside the nested guests?
 picks_others() {
 	local program
 	for program in "$TOP"/selftests/*_test.*; do
 		program=$(basename "${program%.*}")
-		[[ $program == "$NESTED" ]] || ! picks "$1" "$program" || return 0
+		# shellcheck disable=SC2053 # a pattern
+		[[ $program == $NESTED ]] || ! picks "$1" "$program" || return 0
 	done
 	return 1
 }
@@ -260,28 +286,29 @@ end_count() {
 	((TOTAL_FAILED == 0))
 }
 
-cmd_demo() {
-	local lane=${1:-debian}
+# show_host LANE COMMAND...: COMMAND, which ends in guest, and its failures
+show_host() {
 	begin_count
-	prepare "$lane"
-	ensure_built "$lane"
-	guest "$lane" demo 300
+	prepare "$1"
+	ensure_built "$1"
+	run_dir "$1"
+	"${@:2}"
 	sed 's/^/# /' "$NOTES" >&2
 	rm -f "$NOTES"
+}
+
+cmd_demo() {
+	local lane=${1:-debian}
+	show_host "$lane" guest "$lane" demo 300
 	((TOTAL_FAILED == 0))
 }
 
 # The figures are in build/soak.json, too.
 cmd_soak() {
 	local lane=${1:-debian}
-	begin_count
-	prepare "$lane"
-	ensure_built "$lane"
 	rm -f "$BUILD/soak.json"
-	guest "$lane" soak 7200 timeout=7100 "soak=${SOAK_MIGRATIONS:-1000}"
+	show_host "$lane" guest "$lane" soak 7200 timeout=7100 "soak=${SOAK_MIGRATIONS:-1000}"
 	sed -n 's/^@vmf json //p' "$RUN/output.log" >"$BUILD/soak.json"
-	sed 's/^/# /' "$NOTES" >&2
-	rm -f "$NOTES"
 	((TOTAL_FAILED == 0))
 }
 
