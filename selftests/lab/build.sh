@@ -73,7 +73,7 @@ build_initramfs() {
 		mkdir -p "$mods/updates"
 		cp "$BUILD/$lane/module/$MODULE.ko" "$mods/updates/"
 	fi
-	cp "$BUILD/vmfctl" "$dir/bin/"
+	cp "$BUILD/vmfctl" "$TOP/Documentation/admin-guide/qemu-hook.sh" "$dir/bin/"
 	for script in "$TOP"/selftests/*_test.sh; do
 		cp "$script" "$dir/tests/$(basename "$script" .sh)"
 	done
