@@ -23,9 +23,8 @@ from vmm import Machine
 # The modules of a suite: each has its TESTS.
 SUITES = {
     "control": ("cases_link", "cases_filters", "cases_mailbox"),
-    "traffic": ("cases_traffic",),
-    "memory": ("cases_memory",),
-    "failure": ("cases_failure", "cases_refusal"),
+    "failure": ("cases_failure",),
+    "refusal": ("cases_refusal",),
 }
 
 # A test that does not end.
