@@ -98,13 +98,35 @@ struct vf_tx_desc {
 	__le32 olinfo_status;
 };
 
+#define VF_TXD_CONTEXT	0x00200000u
 #define VF_TXD_DATA	0x00300000u
 #define VF_TXD_EOP	0x01000000u
 #define VF_TXD_IFCS	0x02000000u
 #define VF_TXD_RS	0x08000000u
 #define VF_TXD_DEXT	0x20000000u
+#define VF_TXD_VLE	0x40000000u
+#define VF_TXD_TSE	0x80000000u
 #define VF_TXD_DD	0x00000001u
+#define VF_TXD_INDEX	4
+#define VF_TXD_IXSM	0x00000100u
+#define VF_TXD_TXSM	0x00000200u
 #define VF_TXD_PAYLEN	14
+
+/* Advanced transmit context descriptor: what data descriptors refer to, by index. */
+struct vf_tx_context_desc {
+	__le32 vlan_macip_lens;
+	__le32 seqnum_seed;
+	__le32 type_tucmd_mlhl;
+	__le32 mss_l4len_idx;
+};
+
+#define VF_TXC_MACLEN	9
+#define VF_TXC_TAG	16
+#define VF_TXC_IPV4	0x00000400u
+#define VF_TXC_TCP	0x00000800u
+#define VF_TXC_SCTP	0x00001000u
+#define VF_TXC_L4LEN	8
+#define VF_TXC_MSS	16
 
 /* Advanced receive descriptor: as posted, and as written back. */
 union vf_rx_desc {
