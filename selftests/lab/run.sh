@@ -42,7 +42,7 @@ usage() {
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
 	  -s SECONDS  time limit of each program (default 300, debug 600,
-	              nested*_test 400)
+	              nested*_test 600)
 	  -c          the cargo tests and the fuzz targets as well
 	VMF_GUESTS is how many test hosts run at once (default: one for each CPU, if
 	there is memory for them), VMF_GUEST_SECONDS the time limit of each; VMF_APPEND
@@ -221,7 +221,7 @@ plan_lane() {
 			TOTAL_SKIPPED=$((TOTAL_SKIPPED + 1))
 			continue
 		fi
-		each=${limit:-400}
+		each=${limit:-600}
 		run_dir "$lane"
 		add_unit "$lane/$program" nested_host test_in "$lane" $((each + 200)) "tests=$program" \
 			"timeout=$each" "$@"

@@ -16,8 +16,13 @@ __attribute__((target("sse4.2")))
 u32 vmf_crc32c(u32 crc, const void *p, size_t n)
 {
 	const u8 *byte = p;
+	u64 word;
 
 	crc = ~crc;
+	for (; n >= sizeof(word); n -= sizeof(word), byte += sizeof(word)) {
+		memcpy(&word, byte, sizeof(word));
+		crc = _mm_crc32_u64(crc, word);
+	}
 	while (n--)
 		crc = _mm_crc32_u8(crc, *byte++);
 	return ~crc;

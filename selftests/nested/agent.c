@@ -184,19 +184,19 @@ static const struct command *find(const struct command *command, const char *nam
 
 static void run(char *line)
 {
-	const struct command *command;
+	static const struct command * const all[] = {
+		commands, net_commands, ethtool_commands, frame_commands, streams_commands, NULL
+	};
+	const struct command *command = NULL;
 	char *argv[MAX_WORDS + 1] = { 0 }, *save;
-	int argc = 0, ret;
+	int argc = 0, i, ret;
 
 	for (argv[0] = strtok_r(line, " \r\n", &save); argv[argc] && argc < MAX_WORDS;)
 		argv[++argc] = strtok_r(NULL, " \r\n", &save);
 	if (!argc)
 		return;
-	command = find(commands, argv[0]);
-	if (!command)
-		command = find(net_commands, argv[0]);
-	if (!command)
-		command = find(frame_commands, argv[0]);
+	for (i = 0; !command && all[i]; i++)
+		command = find(all[i], argv[0]);
 	if (!command)
 		ret = -ENOENT;
 	else if (argc - 1 < command->arguments)

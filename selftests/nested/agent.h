@@ -4,6 +4,7 @@
 
 #include <linux/compiler.h>
 
+struct ifreq;
 struct pollfd;
 
 struct command {
@@ -21,11 +22,18 @@ void __printf(1, 2) answer(const char *fmt, ...);
 /* agent_net.c: interfaces. */
 extern const struct command net_commands[];
 int net_set_mac(const char *netdev, const char *mac);
+int net_ioctl(unsigned long request, struct ifreq *ifr, const char *netdev);
 int net_parse_mac(const char *text, unsigned char *mac);
+
+/* agent_ethtool.c: counters, rings and offloads. */
+extern const struct command ethtool_commands[];
 
 /* agent_frames.c: numbered frames. */
 extern const struct command frame_commands[];
 int frames_poll(struct pollfd *fds);
 void frames_receive(void);
+
+/* agent_streams.c: datagrams, and bytes of a connection, all the time. */
+extern const struct command streams_commands[];
 
 #endif /* SELFTESTS_NESTED_AGENT_H */

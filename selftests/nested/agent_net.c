@@ -13,7 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <linux/ethtool.h>
 #include <linux/if_packet.h>
 #include <linux/if_vlan.h>
 #include <linux/sockios.h>
@@ -29,7 +28,7 @@ static int net_fd(void)
 	return fd;
 }
 
-static int net_ioctl(unsigned long request, struct ifreq *ifr, const char *netdev)
+int net_ioctl(unsigned long request, struct ifreq *ifr, const char *netdev)
 {
 	snprintf(ifr->ifr_name, sizeof(ifr->ifr_name), "%s", netdev);
 	return ioctl(net_fd(), request, ifr) ? -errno : 0;
@@ -159,50 +158,6 @@ static int cmd_leave(int argc, char **argv)
 	return 0;
 }
 
-/* stats IF: what ethtool -S prints */
-static int cmd_stats(int argc, char **argv)
-{
-	struct {
-		struct ethtool_sset_info info;
-		__u32 count;
-	} sset = {
-		.info.cmd = ETHTOOL_GSSET_INFO,
-		.info.sset_mask = 1ull << ETH_SS_STATS,
-	};
-	struct ethtool_gstrings *names = NULL;
-	struct ethtool_stats *stats = NULL;
-	struct ifreq ifr = { .ifr_data = (void *)&sset };
-	int ret = net_ioctl(SIOCETHTOOL, &ifr, argv[1]);
-	unsigned int i;
-
-	if (ret)
-		return ret;
-	names = calloc(1, sizeof(*names) + sset.count * ETH_GSTRING_LEN);
-	stats = calloc(1, sizeof(*stats) + sset.count * sizeof(__u64));
-	if (!names || !stats) {
-		ret = -ENOMEM;
-		goto out;
-	}
-	*names = (struct ethtool_gstrings) {
-		.cmd = ETHTOOL_GSTRINGS, .string_set = ETH_SS_STATS, .len = sset.count,
-	};
-	ifr.ifr_data = (void *)names;
-	ret = net_ioctl(SIOCETHTOOL, &ifr, argv[1]);
-	if (ret)
-		goto out;
-	stats->cmd = ETHTOOL_GSTATS;
-	stats->n_stats = sset.count;
-	ifr.ifr_data = (void *)stats;
-	ret = net_ioctl(SIOCETHTOOL, &ifr, argv[1]);
-	for (i = 0; !ret && i < sset.count; i++)
-		answer("= %s=%llu", (char *)names->data + i * ETH_GSTRING_LEN,
-		       (unsigned long long)stats->data[i]);
-out:
-	free(names);
-	free(stats);
-	return ret;
-}
-
 const struct command net_commands[] = {
 	{ "up", 1, cmd_up },
 	{ "down", 1, cmd_down },
@@ -213,6 +168,5 @@ const struct command net_commands[] = {
 	{ "vlan_del", 1, cmd_vlan_del },
 	{ "join", 2, cmd_join },
 	{ "leave", 0, cmd_leave },
-	{ "stats", 1, cmd_stats },
 	{ 0 }
 };

@@ -2,8 +2,9 @@
 """Live migration of a nested guest: runs a suite of tests, and reports in TAP.
 
 main.py SUITE [-t NAME]... for the test host, as root, with VMF_LANE, VMF_NESTED_KERNEL,
-VMF_PF_NETDEV and VMF_VFS in the environment. The tests of a suite share a guest, that goes
-from VF to VF; after a failure, and for a machine of another kind, there is a new one.
+VMF_PF_NETDEV and VMF_VFS in the environment. The tests of a
+suite share a guest, that goes from VF to VF; after a failure, and for a machine of another
+kind, there is a new one.
 """
 
 import getopt
@@ -23,6 +24,7 @@ from vmm import Machine
 # The modules of a suite: each has its TESTS.
 SUITES = {
     "control": ("cases_link", "cases_filters", "cases_mailbox"),
+    "traffic": ("cases_traffic",),
     "failure": ("cases_failure",),
     "refusal": ("cases_refusal",),
 }

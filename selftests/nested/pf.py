@@ -50,6 +50,9 @@ class Pf:
         payload = bytes((self.sequence + i) & 0xFF for i in range(size))
         tail = struct.pack("!HH", identifier, self.sequence) + payload
         request = struct.pack("!BBH", 8, 0, checksum(b"\x08\0\0\0" + tail)) + tail
+        # It hears the answers to the pings of others, and when it is full, not that to its own.
+        while select.select([self.icmp], [], [], 0)[0]:
+            self.icmp.recv(65536)
         begin = time.monotonic()
         self.icmp.sendto(request, (GUEST, 0))
         while (left := begin + timeout - time.monotonic()) > 0:
