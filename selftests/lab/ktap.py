@@ -7,6 +7,7 @@ ktap.py [--plain] SUMMARY [TITLE]
 With --plain the programs print no KTAP (the demo): what they say goes out as it
 is, and each counts as one result, by its status.
 
+"@vmf progress TEXT" is a line that the next one of its kind takes the place of.
 What programs hand out ("@vmf file NAME BASE64") is in the folder "files" next to
 SUMMARY then, and not in the report.
 
@@ -25,6 +26,7 @@ import base64
 import os
 import re
 import sys
+import time
 
 RESULT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(.*))?$")
 SKIP = re.compile(r"^SKIP\b\s*(.*)$", re.I)
@@ -113,6 +115,22 @@ class Program:
         return wrong
 
 
+class Progress:
+    """A line that is written over on a terminal; elsewhere one now and then."""
+
+    SECONDS = 5
+
+    def __init__(self):
+        self.shown = 0
+
+    def line(self, text):
+        if sys.stdout.isatty():
+            print("\r\033[K" + text, end="", flush=True)
+        elif text and time.monotonic() > self.shown + self.SECONDS:
+            self.shown = time.monotonic()
+            print(text, flush=True)
+
+
 class Files:
     """What the programs hand out."""
 
@@ -147,6 +165,7 @@ def main():
 
     report = Report()
     files = Files(os.path.join(os.path.dirname(summary), "files"), report)
+    progress = Progress()
     program = None
     planned = None
     ended = 0
@@ -178,6 +197,8 @@ def main():
             skipped = " # SKIP" if not failures and not wrong and words[2] == str(EXIT_SKIP) else ""
             emit(f"{verdict} {ended} {title}{program.name}{skipped}" + (f" # {wrong}" if wrong else ""))
             program = None
+        elif words[0] == "progress":
+            progress.line(text.removeprefix("@vmf progress").strip())
         elif words[0] == "file":
             wrong = files.line(text)
             if wrong:

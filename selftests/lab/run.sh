@@ -17,7 +17,7 @@ usage() {
 	run.sh build [LANE...]       the same, and the module, selftests and initramfs
 	run.sh test [OPTION...] [LANE...]
 	                             run the selftests (default: debian full)
-	run.sh demo [LANE]           migrate a VF under traffic, and report
+	run.sh demo [LANE]           live-migrate a guest with a VF, and report (default: full)
 	run.sh soak [LANE]           migrate SOAK_MIGRATIONS (1000) times, and see what grows
 	run.sh shell [LANE]          a shell in the test host
 	run.sh lint                  all static checks
@@ -297,10 +297,14 @@ show_host() {
 	rm -f "$NOTES"
 }
 
+# What the demo hands out is in build/demo.
 cmd_demo() {
-	local lane=${1:-debian}
-	show_host "$lane" guest "$lane" demo 300
+	local lane=${1:-full}
+	rm -rf "$BUILD/demo"
+	show_host "$lane" nested_host guest_twice "$lane" demo 500 timeout=300
+	[[ ! -d $RUN/files ]] || mv "$RUN/files" "$BUILD/demo"
 	((TOTAL_FAILED == 0))
+	say 'The wire around the migration: build/demo/timeline.svg; the stream of the device: build/demo/device.vmf'
 }
 
 # The figures are in build/soak.json, too.
