@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <linux/iommufd.h>
 #include <linux/types.h>
 #include <linux/vfio.h>
 
@@ -164,7 +165,7 @@ static int attach_to(int fd, u32 *pt_id)
 	return ret;
 }
 
-/* Only an IOAS can be read, so that only there it can be known what was posted. */
+/* Only where memory can be read it can be known what was posted. */
 TEST_F(attach, what_the_device_is_attached_to)
 {
 	struct vfio_device_detach_iommufd_pt detach = { .argsz = sizeof(detach) };
@@ -192,16 +193,34 @@ TEST_F(attach, what_the_device_is_attached_to)
 	EXPECT_EQ(0, dma_log_stop(self->fd));
 }
 
-/* The page table behind an IOAS, by its own id. */
+/* The page table behind an IOAS, by its own id: what VMMs attach devices to. */
 TEST_F(attach, attached_to_a_page_table)
 {
-	struct dma_bitmap bitmap;
-	u32 ioas, hwpt;
+	u32 hwpt = self->guest->vf->iommu->ioas_id;
 
-	ioas = self->guest->vf->iommu->ioas_id;
-	hwpt = ioas;
+	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
 	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
 	ASSERT_EQ(0, log_lab_start(&self->lab));
+	ring_guest_post(self->guest, 20);
+	ASSERT_TRUE(log_lab_receive(&self->lab, 20));
+	EXPECT_EQ(0, log_lab_check(&self->lab));
+	EXPECT_LE(90, log_lab_precision(&self->lab));
+	EXPECT_EQ(0, dma_log_stop(self->fd));
+}
+
+/* If there is another IOAS, nobody tells which one the page table is of. */
+TEST_F(attach, attached_to_a_page_table_of_one_of_two)
+{
+	struct iommu_ioas_alloc second = { .size = sizeof(second) };
+	struct iommu_destroy destroy = { .size = sizeof(destroy) };
+	struct iommu *iommu = self->guest->vf->iommu;
+	struct dma_bitmap bitmap;
+	u32 ioas = iommu->ioas_id;
+	u32 hwpt = ioas;
+
+	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, log_lab_start(&self->lab));
+	ASSERT_EQ(0, ioctl(iommu->iommufd, IOMMU_IOAS_ALLOC, &second));
 	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
 
 	/* The log that is on does not know any more, and says so. */
@@ -211,7 +230,14 @@ TEST_F(attach, attached_to_a_page_table)
 	EXPECT_EQ(self->guest->oracle.pages, dma_bitmap_count(&bitmap));
 	EXPECT_EQ(0, dma_log_stop(self->fd));
 	EXPECT_EQ(-EOPNOTSUPP, log_lab_start(&self->lab));
+
+	/* Its own id says it, and so does it being the only one again. */
 	ASSERT_EQ(0, attach_to(self->fd, &ioas));
+	EXPECT_EQ(0, log_lab_start(&self->lab));
+	EXPECT_EQ(0, dma_log_stop(self->fd));
+	destroy.id = second.out_ioas_id;
+	ASSERT_EQ(0, ioctl(iommu->iommufd, IOMMU_DESTROY, &destroy));
+	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
 	EXPECT_EQ(0, log_lab_start(&self->lab));
 }
 

@@ -49,7 +49,9 @@ impl<T: Driver> Device<T, Open> {
     /// Returns whether there is an address space to read in.
     ///
     /// There is none if user space has attached the device to a page table of its own making, and
-    /// not to an IOAS. The answer can be out of date when it arrives: a read then fails.
+    /// has more than one IOAS in the same iommufd. The answer can be out of date when it arrives: a
+    /// read then fails. A page table that is nested in another is not told apart: addresses of the
+    /// device are not those of the IOAS then.
     pub fn can_read_guest(&self) -> bool {
         self.guest_memory().is_readable()
     }
@@ -108,6 +110,9 @@ mod access {
         }, //
     };
 
+    /// Where the search for an IOAS ends.
+    const LAST_ID: u32 = 1024;
+
     /// The access object of a device that is bound to an iommufd.
     ///
     /// # Invariants
@@ -116,9 +121,12 @@ mod access {
     ///   `dev_set->lock` held, while the device is not open.
     /// - `ioas` is the id of the IOAS that `access` is attached to, or 0. It changes with
     ///   `dev_set->lock` held.
+    /// - `moves` grows before `access` is detached, with the same lock held: who reads and finds
+    ///   another value afterwards may have read anywhere.
     pub(crate) struct GuestMemory {
         access: Atomic<*mut bindings::iommufd_access>,
         ioas: Atomic<u32>,
+        moves: Atomic<u32>,
     }
 
     /// Pages are not pinned, so that there is nothing to give up.
@@ -139,6 +147,7 @@ mod access {
             Self {
                 access: Atomic::new(null_mut()),
                 ioas: Atomic::new(0),
+                moves: Atomic::new(0),
             }
         }
 
@@ -178,21 +187,69 @@ mod access {
             unsafe { bindings::iommufd_access_destroy(access) };
         }
 
-        /// Follows the device to an IOAS; to what is none there is nothing to follow.
+        /// Follows the device to an IOAS, or to that of a page table which user space has made.
         ///
         /// # Safety
         ///
-        /// `dev_set->lock` must be held.
-        pub(crate) unsafe fn attach(&self, ioas: u32) {
-            let access = self.access.load(Relaxed);
-            if access.is_null() || self.ioas.load(Relaxed) != 0 {
+        /// `dev_set->lock` must be held, and the device must be attached to `pt_id`.
+        pub(crate) unsafe fn attach(&self, pt_id: u32) {
+            if self.access.load(Relaxed).is_null() || self.ioas.load(Relaxed) != 0 {
                 return;
             }
-            // SAFETY: By the type invariant it is valid and not attached.
-            if unsafe { bindings::iommufd_access_attach(access, ioas) } == 0 {
-                // INVARIANT: It is attached now, and the caller holds the lock.
+            // SAFETY: The caller holds the lock, and there is an access object that is not attached.
+            let ioas = unsafe {
+                match self.try_attach(pt_id) {
+                    Ok(()) => Some(pt_id),
+                    Err(_) => self.attach_to_the_only_one(),
+                }
+            };
+            if let Some(ioas) = ioas {
+                // INVARIANT: It is attached there, and the caller holds the lock.
                 self.ioas.store(ioas, Release);
             }
+        }
+
+        /// Attaches the access object to the IOAS of this id, if it is that of one.
+        ///
+        /// # Safety
+        ///
+        /// `dev_set->lock` must be held. There must be an access object that is not attached.
+        unsafe fn try_attach(&self, ioas: u32) -> Result {
+            // SAFETY: By the type invariant it is valid, and the caller says that it is not attached.
+            to_result(unsafe { bindings::iommufd_access_attach(self.access.load(Relaxed), ioas) })
+        }
+
+        /// Attaches to the IOAS of this iommufd, if it has one and no other, and returns its id.
+        ///
+        /// A page table that user space has made (`IOMMU_HWPT_ALLOC`) is one of an IOAS of the same
+        /// iommufd, and keeps it alive, but nothing exported tells of which. VMMs have only one, and
+        /// that one it is. Ids are given from 1 on: who hides another beyond [`LAST_ID`], or nests the
+        /// page table in another, spoils what is reported to them, and nothing else.
+        ///
+        /// # Safety
+        ///
+        /// As [`Self::try_attach()`].
+        unsafe fn attach_to_the_only_one(&self) -> Option<u32> {
+            let mut only = None;
+
+            for id in 1..=LAST_ID {
+                // SAFETY: By the caller, and what was attached is detached again.
+                match unsafe { self.try_attach(id) } {
+                    // SAFETY: It is attached. Who still reads finds another value of `moves`.
+                    Ok(()) => unsafe {
+                        bindings::iommufd_access_detach(self.access.load(Relaxed));
+                    },
+                    // No object of this id, or one of another kind.
+                    Err(ENOENT) => continue,
+                    // There may be one, and it cannot be known.
+                    Err(_) => return None,
+                }
+                if only.replace(id).is_some() {
+                    return None;
+                }
+            }
+            // SAFETY: By the caller; it is not attached.
+            only.filter(|&id| unsafe { self.try_attach(id) }.is_ok())
         }
 
         /// Leaves the IOAS and returns its id, or 0 if there was none.
@@ -204,6 +261,8 @@ mod access {
             let ioas = self.ioas.load(Relaxed);
             if ioas != 0 {
                 // INVARIANT: It is about to be, and the caller holds the lock.
+                self.moves
+                    .store(self.moves.load(Relaxed).wrapping_add(1), Relaxed);
                 self.ioas.store(0, Relaxed);
                 // SAFETY: By the type invariant it is valid and attached. `ioas_lock` of the access
                 // makes who reads now come to an end first.
@@ -225,25 +284,33 @@ mod access {
             if access.is_null() {
                 return None;
             }
-            Some(
-                c_ulong::try_from(iova)
-                    .map_err(Error::from)
-                    .and_then(|iova| {
-                        // SAFETY: By the type invariant the object lives at least until the device is
-                        // closed. `iommufd_access_rw()` takes `ioas_lock`, and gives `ENOENT` if it is not
-                        // attached; `iova_rwsem` of the IOAS keeps the mapping until it has copied. `buf`
-                        // is ours for the time of the call.
-                        to_result(unsafe {
-                            bindings::iommufd_access_rw(
-                                access,
-                                iova,
-                                buf.as_mut_ptr().cast(),
-                                buf.len(),
-                                bindings::IOMMUFD_ACCESS_RW_READ,
-                            )
-                        })
-                    }),
-            )
+            let moves = self.moves.load(Acquire);
+            if self.ioas.load(Acquire) == 0 {
+                return Some(Err(ENOENT));
+            }
+            let result = c_ulong::try_from(iova)
+                .map_err(Error::from)
+                .and_then(|iova| {
+                    // SAFETY: By the type invariant the object lives at least until the device is
+                    // closed. `iommufd_access_rw()` takes `ioas_lock`, and gives `ENOENT` if it is not
+                    // attached; `iova_rwsem` of the IOAS keeps the mapping until it has copied. `buf`
+                    // is ours for the time of the call.
+                    to_result(unsafe {
+                        bindings::iommufd_access_rw(
+                            access,
+                            iova,
+                            buf.as_mut_ptr().cast(),
+                            buf.len(),
+                            bindings::IOMMUFD_ACCESS_RW_READ,
+                        )
+                    })
+                });
+            // Who has moved it meanwhile has taken `ioas_lock` after that, so the new value is seen.
+            Some(if self.moves.load(Acquire) == moves {
+                result
+            } else {
+                Err(ENOENT)
+            })
         }
     }
 }
