@@ -185,7 +185,8 @@ static const struct command *find(const struct command *command, const char *nam
 static void run(char *line)
 {
 	static const struct command * const all[] = {
-		commands, net_commands, ethtool_commands, frame_commands, streams_commands, NULL
+		commands, net_commands, ethtool_commands, frame_commands, streams_commands,
+		memory_commands, NULL
 	};
 	const struct command *command = NULL;
 	char *argv[MAX_WORDS + 1] = { 0 }, *save;

@@ -36,4 +36,7 @@ void frames_receive(void);
 /* agent_streams.c: datagrams, and bytes of a connection, all the time. */
 extern const struct command streams_commands[];
 
+/* agent_memory.c: datagrams that stay in the guest's memory. */
+extern const struct command memory_commands[];
+
 #endif /* SELFTESTS_NESTED_AGENT_H */

@@ -25,6 +25,7 @@ from vmm import Machine
 SUITES = {
     "control": ("cases_link", "cases_filters", "cases_mailbox"),
     "traffic": ("cases_traffic",),
+    "memory": ("cases_memory",),
     "failure": ("cases_failure",),
     "refusal": ("cases_refusal",),
 }
