@@ -44,7 +44,7 @@ fuzz:
 	@$(RUN) fuzz $(FUZZ_TARGET)
 
 bench:
-	@$(RUN) bench
+	@$(RUN) bench $(LANE)
 
 docs:
 	@$(RUN) docs
@@ -84,7 +84,9 @@ While you work:
                        silent when clean
   make codec-test    cargo tests of the crates: codec, generator, tool
   make fuzz          fuzz the codec (FUZZ_SECONDS=60 in all, FUZZ_TARGET=NAME)
-  make bench         speed of the codec against memcpy, overhead; build/bench.json
+  make bench         codec against memcpy; downtime against hot-unplug and virtio-net, data
+                     path, save and load, DMA logging; build/bench.json
+                       BENCH='-t downtime'     one part: downtime or datapath
   make generate      what follows from Documentation/registry
   make docs          HTML in build/docs/html
   make vmfctl        the tool: build/vmfctl, its manual, completions

@@ -178,8 +178,7 @@ run_bench() {
 		"$BUILD/bench.log" in_cargo selftests/bench build --release --quiet --offline
 	say '* measuring the codec: some seconds'
 	in_group in_cargo selftests/bench run --release --quiet --offline -- \
-		--json "$IN_TOP/build/bench.json"
-	echo "$BUILD/bench.json"
+		--json "$IN_TOP/build/bench-codec.json"
 }
 
 # What follows from the registry, written to where it is kept.

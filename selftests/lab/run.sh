@@ -27,7 +27,8 @@ usage() {
 	run.sh fuzz [TARGET...]      fuzz the codec, FUZZ_SECONDS (60) for all targets together
 	run.sh fuzz -r TARGET FILE...
 	                             run a fuzz target once on each of these inputs
-	run.sh bench                 speed and overhead of the codec
+	run.sh bench [LANE]          speed of the codec; downtime, data path, save and load, DMA
+	                             logging (default: full)
 	run.sh docs                  HTML of the documents
 	run.sh generate [ARG...]     what follows from the registry (vmfgen ARG...)
 	run.sh vmfctl                build/vmfctl, its manual and completions
@@ -307,6 +308,24 @@ cmd_demo() {
 	say 'The wire around the migration: build/demo/timeline.svg; the stream of the device: build/demo/device.vmf'
 }
 
+# All figures are in build/bench.json: those of the codec, and one object for each program
+# of the test host. BENCH, if it is not empty, is for nested/bench.py, and only that runs.
+cmd_bench() {
+	local lane=${1:-full}
+	ensure_root
+	[[ -n ${BENCH:-} && -e $BUILD/bench-codec.json ]] || run_bench
+	show_host "$lane" nested_host guest_twice "$lane" bench 2400 timeout=1200 "args='${BENCH:-}'"
+	{
+		printf '{"codec":\n'
+		cat "$BUILD/bench-codec.json"
+		printf ',"lane": "%s", "live": [\n' "$lane"
+		sed -n 's/^@vmf json //p' "$RUN/output.log" | sed '$!s/$/,/'
+		printf ']}\n'
+	} >"$BUILD/bench.json"
+	((TOTAL_FAILED == 0))
+	say 'All figures: build/bench.json'
+}
+
 # The figures are in build/soak.json, too.
 cmd_soak() {
 	local lane=${1:-debian}
@@ -365,10 +384,7 @@ main() {
 		end_count
 		;;
 	fuzz) cmd_fuzz "$@" ;;
-	bench)
-		ensure_root
-		run_bench
-		;;
+	bench) cmd_bench "$@" ;;
 	docs)
 		ensure_root
 		make_docs

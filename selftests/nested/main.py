@@ -2,7 +2,7 @@
 """Live migration of a nested guest: runs a suite of tests, and reports in TAP.
 
 main.py SUITE [-t NAME]... for the test host, as root, with VMF_LANE, VMF_NESTED_KERNEL,
-VMF_PF_NETDEV and VMF_VFS in the environment; or main.py demo. The tests of a
+VMF_PF_NETDEV and VMF_VFS in the environment; or main.py demo, main.py bench. The tests of a
 suite share a guest, that goes from VF to VF; after a failure, and for a machine of another
 kind, there is a new one.
 """
@@ -74,9 +74,9 @@ def run(stage, test):
 
 
 def main():
-    # This one prints a report of its own kind.
-    if sys.argv[1] == "demo":
-        return importlib.import_module("demo").main()
+    # These print reports of their own kind.
+    if sys.argv[1] in ("demo", "bench"):
+        return importlib.import_module(sys.argv[1]).main()
     tests = selected(sys.argv[1:])
     failed = 0
     # The signal of init's clock; VMMs go with this process.

@@ -44,6 +44,8 @@ class Migration:
             machine = machine.but(paused=True)
         self.destination = Vmm(vf or guest.next_vf(), machine, incoming=True)
         self.info = None
+        # The event at the destination, and when it was seen here.
+        self.resume = None
         self.resumed = None
         try:
             on = {*CAPABILITIES, *capabilities, *(["multifd"] if channels else [])}
@@ -94,7 +96,8 @@ class Migration:
         self.info = self.wait("completed")
         # Both have to say so: the source has sent all before the destination runs.
         if not self.destination.machine.paused:
-            self.resumed = self.destination.qmp.wait_event("RESUME")["seen"]
+            self.resume = self.destination.qmp.wait_event("RESUME")
+            self.resumed = self.resume["seen"]
         self.guest.vmm = self.destination
         if not keep:
             self.source.quit()

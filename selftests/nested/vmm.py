@@ -29,7 +29,8 @@ class Machine:
 
     # How VFIO gets at the IOMMU: a type1 container, or iommufd.
     backend: str = "type1"
-    # "vf": a VF that migrates. "plain": one that cannot. "none": no NIC.
+    # "vf": a VF that migrates. "plain": one that cannot. "virtio": emulated, and what stands
+    # for the VF is a tap device. "none": no NIC.
     nic: str = "vf"
     # The NIC can be pulled and plugged in.
     hotplug: bool = False
@@ -47,7 +48,7 @@ class Machine:
         return (f"vfio-pci,id=nic,host={vf},migration-events=on,"
                 f"enable-migration={'on' if self.nic == 'vf' else 'off'}"
                 + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
-                + (",bus=port" if self.hotplug else ""))
+                + (",bus=plug" if self.hotplug else ""))
 
     def arguments(self, vf, path):
         memory = ",memory-backend=ram" if self.memory_file else ""
@@ -57,9 +58,12 @@ class Machine:
         if self.backend == "iommufd":
             arguments += ["-object", "iommufd,id=iommufd0"]
         if self.hotplug:
-            arguments += ["-device", "pcie-root-port,id=port,chassis=1,slot=1"]
+            arguments += ["-device", "pcie-root-port,id=plug,chassis=1,slot=1"]
         if self.nic in ("vf", "plain"):
             arguments += ["-device", self.nic_options(vf)]
+        if self.nic == "virtio":
+            arguments += ["-netdev", f"tap,id=wire,ifname={vf},script=no,downscript=no",
+                          "-device", "virtio-net-pci,id=nic,netdev=wire,romfile="]
         return arguments
 
 
