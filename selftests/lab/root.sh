@@ -172,3 +172,43 @@ add_extra() {
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	in_root -w /etc sh -c 'echo "$1" >"vmf-$0"' "$name" "${EXTRA[$name]}"
 }
+
+# A VMM that is newer than the release's, if backports have one: beside it and not in its
+# place, so that a guest can go from one to the other. The mark holds its version, or
+# nothing if there is none.
+NEWER_QEMU=/opt/newer-qemu
+
+ensure_newer_qemu() {
+	[[ -e $ROOT/etc/vmf-newer-qemu ]] || with_lock "$CACHE/root.lock" add_newer_qemu
+}
+
+add_newer_qemu() {
+	[[ ! -e $ROOT/etc/vmf-newer-qemu ]] || return 0
+	need_disk 200 'a newer QEMU'
+	STEP_HOOK=explain_network step apt-update 'reading the archive index' "$CACHE/log/apt-update.log" \
+		in_root -w / apt-get update
+	STEP_HOOK=explain_network step newer-qemu 'unpacking a newer QEMU beside the other' \
+		"$CACHE/log/newer-qemu.log" unpack_newer_qemu
+}
+
+unpack_newer_qemu() {
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	in_root -w / sh -ec '
+		version=$(apt-cache madison qemu-system-x86 |
+			awk -F " *[|] *" -v "from=$0-backports/main" "index(\$0, from) { print \$2; exit }")
+		if [ -n "$version" ]; then
+			rm -rf "$1"
+			mkdir -p "$1/deb"
+			cd "$1/deb"
+			apt-get download -o APT::Sandbox::User=root "qemu-system-x86=$version" \
+				"qemu-system-common=$version" "qemu-system-data=$version"
+			for deb in *.deb; do
+				dpkg -x "$deb" ..
+			done
+			cd ..
+			rm -rf deb
+			# Its libraries have to be those of the release.
+			usr/bin/qemu-system-x86_64 --version
+		fi
+		echo "$version" >/etc/vmf-newer-qemu' "$SUITE" "$NEWER_QEMU"
+}

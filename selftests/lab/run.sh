@@ -188,6 +188,7 @@ cmd_test() {
 		prepare "$lane"
 		[[ -z $build ]] || ensure_built "$lane"
 	done
+	! picks "$glob" nested_newer_test || ensure_newer_qemu
 	# These use all CPUs themselves.
 	if [[ -n $cargo ]]; then
 		cargo_tests

@@ -32,17 +32,14 @@ class Migration:
 
     channels: of multifd, 0 for one stream. bandwidth: bytes per second, few of them keep it in
     the copy of memory until set() says otherwise. relay: what sits between the two VMMs, see
-    relay.py. vf: where to, if not to the next one.
+    relay.py. vf: where to, if not to the next one. machine: what is other at the destination.
     """
 
     def __init__(self, guest, capabilities=(), channels=0, bandwidth=BANDWIDTH, downtime=DOWNTIME_MS,
-                 relay=None, vf=None, paused=False):
+                 relay=None, vf=None, **machine):
         self.guest = guest
         self.source = guest.vmm
-        machine = self.source.machine
-        if paused:
-            machine = machine.but(paused=True)
-        self.destination = Vmm(vf or guest.next_vf(), machine, incoming=True)
+        self.destination = Vmm(vf or guest.next_vf(), self.source.machine.but(**machine), incoming=True)
         self.info = None
         # The event at the destination, and when it was seen here.
         self.resume = None

@@ -13,6 +13,11 @@ from qmp import Qmp, QmpError
 MEMORY = "256M"
 DIRECTORY = "/tmp"
 INITRD = "/vmf/build/nested.cpio"
+# The same for each VMM, also for one that is newer.
+MACHINE = "pc-q35-10.0"
+# That of the lab's release, and that of its backports, see lab/root.sh.
+QEMU = "qemu-system-x86_64"
+NEWER = "/opt/newer-qemu"
 
 
 class VmmError(Exception):
@@ -29,6 +34,8 @@ class Machine:
 
     # How VFIO gets at the IOMMU: a type1 container, or iommufd.
     backend: str = "type1"
+    # Is it the newer QEMU?
+    newer: bool = False
     # "vf": a VF that migrates. "plain": one that cannot. "virtio": emulated, and what stands
     # for the VF is a tap device. "none": no NIC.
     nic: str = "vf"
@@ -42,6 +49,12 @@ class Machine:
     def but(self, **changes):
         return dataclasses.replace(self, **changes)
 
+    def program(self):
+        if not self.newer:
+            return [QEMU]
+        # Its firmware is its own; that of SeaBIOS is another package.
+        return [f"{NEWER}/usr/bin/{QEMU}", "-L", f"{NEWER}/usr/share/qemu", "-L", "/usr/share/seabios"]
+
     def nic_options(self, vf):
         """Of -device, or of device_add."""
         # Migration also if nothing tracks what the device writes: all is sent once more then.
@@ -52,7 +65,7 @@ class Machine:
 
     def arguments(self, vf, path):
         memory = ",memory-backend=ram" if self.memory_file else ""
-        arguments = ["-machine", f"q35,kernel-irqchip=split{memory}", "-m", MEMORY]
+        arguments = ["-machine", f"{MACHINE},kernel-irqchip=split{memory}", "-m", MEMORY]
         if self.memory_file:
             arguments += ["-object", f"memory-backend-file,id=ram,size={MEMORY},share=on,mem-path={path}.ram"]
         if self.backend == "iommufd":
@@ -80,7 +93,7 @@ class Vmm:
         command = [
             # If this process is killed, the VMM goes too.
             "setpriv", "--pdeathsig", "KILL",
-            "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+            *machine.program(), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             # A deadline that is lost in the emulation below is the last of a guest's clock: it
             # sleeps for ever. A periodic timer comes again.
             "-accel", "kvm", "-cpu", "host,tsc-deadline=off", "-smp", "1",
