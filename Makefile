@@ -67,7 +67,8 @@ lab:
 define HELP
 From nothing to a migrated VF, and to the proof that it works:
   make demo          lab, kernel, module, a guest with a VF; live migration, a report
-                       LANE=debian             without a kernel to build, and DMA logging
+                       LANE=debian             no kernel to build, and no DMA logging
+                                               (default: full)
   make soak          1000 migrations, and what they leave behind; build/soak.json
                        SOAK_MIGRATIONS=N       so many
   make test          the whole suite in QEMU; last line: N passed, N failed, N skipped

@@ -88,10 +88,13 @@ class Program:
     def end(self, status, plain):
         """Returns what is wrong with the program as a whole, or None."""
         if plain:
-            # As if it had printed a plan of one, and that result.
-            self.plan = self.results = 1
+            # Its status is all that counts; there is nothing to skip.
             if status == "0":
                 self.report.passed += 1
+                return None
+            wrong = f"ended with status {status}"
+            self.report.fail(f"{self.name}: {wrong}")
+            return wrong
         skipped = status == str(EXIT_SKIP) or (status == "0" and self.skip_all is not None)
         if skipped and not self.failures and self.results in (0, self.skips):
             if not self.results:

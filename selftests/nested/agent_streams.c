@@ -65,7 +65,11 @@ static int cmd_speed_sink(int argc, char **argv)
 	sink = fork();
 	if (!sink)
 		_exit(-speed_sink(atoi(argv[1])));
-	return sink < 0 ? -errno : 0;
+	if (sink < 0) {
+		sink = 0;
+		return -EAGAIN;
+	}
+	return 0;
 }
 
 static int cmd_speed_sink_end(int argc, char **argv)

@@ -64,7 +64,7 @@ def check_transmission(stage, first, count=20):
 
 
 def T11_T12_T13_vlan_filters_and_jumbo_frames(stage):
-    """A VLAN, a group, a second address, frames of 9000 bytes: twice from VF to VF."""
+    """A VLAN, a group, a second address, an MTU of 9000: twice from VF to VF."""
     guest = stage.guest
     guest.run("vlan", NETDEV, VLAN)
     guest.run("up", f"{NETDEV}.{VLAN}")

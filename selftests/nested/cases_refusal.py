@@ -53,9 +53,11 @@ def refuse(stage, number, reasons, edit=None, stop=False):
             verdict = doctor.vmf_reader.verdict(relay.device)
             check(verdict == "ok", f"what the source has sent is no stream: {verdict}")
     finally:
-        relay.close()
-        migration.abandon()
-        log.close()
+        try:
+            relay.close()
+        finally:
+            migration.abandon()
+            log.close()
     if not stop:
         watch.check_never_stopped()
     watch.check_goes_on(IN_STOP_COPY if stop else IN_PRE_COPY)

@@ -74,7 +74,7 @@ def T04_traffic_while_migrating(stage):
 
 
 # It is many migrations in one.
-@needs(seconds=600)
+@needs(seconds=450)
 def T04_there_and_back(stage):
     """The same traffic all the time, while the guest goes there and back, and again."""
     guest = stage.guest

@@ -170,8 +170,10 @@ int streams_start(const struct streams_config *c)
 	if (!shared)
 		shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 			      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return -errno;
+	if (shared == MAP_FAILED) {
+		shared = NULL;
+		return -ENOMEM;
+	}
 	memset(shared, 0, sizeof(*shared));
 	config = *c;
 	pid = fork();
@@ -238,17 +240,21 @@ int streams_print(void (*line)(const char *fmt, ...) __printf(1, 2))
 int streams_end(unsigned int timeout_ms)
 {
 	u64 until = streams_now() + timeout_ms * MS;
+	int status = 0;
 	pid_t ended;
 
 	if (!pid)
 		return -ESRCH;
 	__atomic_store_n(&shared->end_asked, 1, __ATOMIC_RELEASE);
-	while (!(ended = waitpid(pid, NULL, WNOHANG)) && streams_now() < until)
+	while (!(ended = waitpid(pid, &status, WNOHANG)) && streams_now() < until)
 		usleep(10000);
 	if (!ended) {
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
 	}
 	pid = 0;
-	return ended ? 0 : -ETIMEDOUT;
+	if (!ended)
+		return -ETIMEDOUT;
+	/* One that has crashed is no end. */
+	return ended > 0 && WIFEXITED(status) ? 0 : -ECHILD;
 }

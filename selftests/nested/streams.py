@@ -27,7 +27,11 @@ class Peer:
             ["setpriv", "--pdeathsig", "KILL", PEER, *(str(word) for word in words)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.buffer = b""
-        self.answer(30)
+        try:
+            self.answer(30)
+        except BaseException:
+            self.close()
+            raise
 
     def line(self, end):
         while b"\n" not in self.buffer:
@@ -117,7 +121,11 @@ class Streams:
             self.peer = None
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(self, *_):
@@ -131,6 +139,7 @@ class Streams:
             here, there = self.report[end], self.report[other]
             for name in ("udp_duplicated", "udp_damaged", "tcp_damaged", "tcp_error"):
                 check(here[name] == 0, f"{end}: {name} is {here[name]}: {self.report}")
+            check(here["tcp_ended"] == 1, f"{end}: the connection has not ended: {self.report}")
             check(here["udp_received"] > 0, f"no datagram has come to the {end}: {self.report}")
             check(here["tcp_received"] > 0, f"no byte has come to the {end}: {self.report}")
             check((here["tcp_received"], here["tcp_received_crc"])

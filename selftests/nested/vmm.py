@@ -116,9 +116,12 @@ class Vmm:
         try:
             self.qmp = Qmp(f"{self.path}.qmp", self.alive)
             self.agent = Agent(f"{self.path}.agent")
-        except (QmpError, OSError) as error:
+        except BaseException as error:
             self.process.kill()
             self.process.wait()
+            self.remove_memory()
+            if not isinstance(error, (QmpError, OSError)):
+                raise
             raise VmmError(f"the VMM of {vf} did not start: {error}: {self.log()}") from error
 
     def alive(self):
@@ -169,6 +172,9 @@ class Vmm:
     def close(self):
         self.qmp.close()
         self.agent.close()
+        self.remove_memory()
+
+    def remove_memory(self):
         if self.machine.memory_file and os.path.exists(f"{self.path}.ram"):
             os.unlink(f"{self.path}.ram")
 
