@@ -14,7 +14,7 @@
 #include <linux/types.h>
 
 /* The revision of the registry. */
-#define VMF_REGISTRY_REVISION				1
+#define VMF_REGISTRY_REVISION				2
 
 /* Major version of the container. */
 #define VMF_MAJOR					1

@@ -16,7 +16,7 @@ pub use self::{
 };
 
 /// The revision of the registry.
-pub const REGISTRY_REVISION: u32 = 1;
+pub const REGISTRY_REVISION: u32 = 2;
 /// The container major version; a reader requires its own.
 pub const MAJOR: u16 = 1;
 /// The container minor version; informational.

@@ -28,10 +28,12 @@ pub(crate) fn registry(dir: &Path) -> Result<Registry> {
         .iter()
         .map(|file| files.read(file, "profile"))
         .collect();
+    let tuples: TupleFile = files.read(&index.tuples, "tuples")?;
     Ok(Registry {
         container: files.read(&index.container, "container")?,
         profiles: profiles?,
-        tuples: files.read::<TupleFile>(&index.tuples, "tuples")?.tuples,
+        tuples: tuples.tuples,
+        device_quirks: tuples.device_quirks,
         index,
     })
 }

@@ -19,6 +19,7 @@ pub(crate) struct Registry {
     pub(crate) container: Container,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) tuples: Vec<Tuple>,
+    pub(crate) device_quirks: Vec<DeviceQuirk>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -171,11 +172,23 @@ pub(crate) struct ErrorCode {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct TupleFile {
     #[serde(rename = "doc")]
     _doc: String,
     pub(crate) tuples: Vec<Tuple>,
+    #[serde(default)]
+    pub(crate) device_quirks: Vec<DeviceQuirk>,
+}
+
+/// What the devices of some tuples do beyond what their profile promises.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeviceQuirk {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    /// Names.
+    pub(crate) tuples: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -78,8 +78,9 @@ fn the_example_of_the_document_works() {
     // The edits of the registry.
     let path = root.join("Documentation/registry/registry.yaml");
     let yaml = fs::read_to_string(&path).unwrap();
+    // Another addition may have brought it there already.
     let edited = yaml.replacen("revision: 1\n", &block("revision"), 1);
-    assert_ne!(edited, yaml);
+    assert!(edited.contains(&block("revision")), "{edited}");
     fs::write(&path, edited).unwrap();
     let path = root.join("Documentation/registry/profiles/vf.net.igbvf-82576.yaml");
     let yaml = fs::read_to_string(&path).unwrap();

@@ -121,7 +121,7 @@ fn profile() {
     let tree = Tree::new("profile-gone");
     publish(&tree);
     tree.edit(INDEX, "profiles = []");
-    tree.edit(TUPLES, "tuples = []");
+    tree.edit(TUPLES, "tuples = []; device-quirks = []");
     tree.refused(
         "published/1.json: profiles[vf.net.igbvf-82576]",
         "has vanished",

@@ -216,6 +216,9 @@ fn tuples() {
         tuples/0/versions = [1, 3] => : tuples[QEMU's model of the 82576].versions: vf.net.igbvf-82576 has no version 3
         tuples/0/presented/device = 5408 => : tuples[QEMU's model of the 82576].presented: vendor, device, class and is-vf are not
         tuples/0/name = "Intel 82576" => : tuples: name Intel 82576 is used twice
+        device-quirks/one-step-dma/tuples = ["Intel 82576"] => : device-quirks[one-step-dma].tuples: Intel 82576 is of any subsystem
+        device-quirks/one-step-dma/tuples = ["another"] => : device-quirks[one-step-dma].tuples: there is no tuple another
+        device-quirks/one-step-dma copy {} => : device-quirks: name one-step-dma is used twice
         tuples/0/presented/subvendor = "any"; tuples/0/presented/subdevice = "any" => : tuples[Intel 82576]: its pattern ties with
         tuples/0/presented/subdevice = "any"; tuples/1/presented/subdevice = 1 => : tuples[Intel 82576]: its pattern ties with
         tuples/0/presented/revision = [1, 2] => : tuples[Intel 82576]: its pattern ties with
@@ -224,7 +227,7 @@ fn tuples() {
     let tree = Tree::new("tuples-apart");
     tree.edit(
         TUPLES,
-        r#"tuples/0/presented/subdevice = "any"; tuples/1/presented/revision = [2]"#,
+        r#"tuples/0/presented/subdevice = "any"; tuples/1/presented/revision = [2]; device-quirks = []"#,
     );
     tree.accepted();
 }

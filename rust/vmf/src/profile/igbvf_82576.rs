@@ -32,7 +32,7 @@ pub use self::{
     statistics::Statistics,
     tables::{
         FEATURE_UNICAST_FILTERS, LIMIT_MSIX_VECTORS, LIMIT_RX_QUEUES, LIMIT_TX_QUEUES, PROFILE,
-        STATE_LEN_MAX,
+        QUIRK_ONE_STEP_DMA, STATE_LEN_MAX,
     },
     tx_queue::TxQueue,
     unicast::Unicast,

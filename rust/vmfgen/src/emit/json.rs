@@ -28,6 +28,7 @@ pub(crate) fn export(registry: &Registry) -> Result<Value> {
         "container": registry.container,
         "profiles": registry.profiles,
         "tuples": registry.tuples,
+        "device-quirks": registry.device_quirks,
     });
     let container = &mut export["container"];
     split_types(&mut container["constants"])?;

@@ -29,7 +29,7 @@ const WIDTH: usize = 100;
 pub(super) fn files(registry: &Registry) -> Result<Vec<File>> {
     let mut files = container::files(registry);
     for profile in &registry.profiles {
-        files.extend(profile::files(profile));
+        files.extend(profile::files(registry, profile));
     }
     for file in &mut files {
         file.text = format(&file.text).with_context(|| format!("cannot format {}", file.path))?;

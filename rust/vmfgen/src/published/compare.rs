@@ -8,7 +8,9 @@ use serde_json::{Map, Value};
 /// Keys whose values are for people.
 const TEXT: [&str; 6] = ["$comment", "doc", "evidence", "reset", "spec", "title"];
 /// Lists without order that may grow.
-const SETS: [&str; 6] = ["bits", "devices", "limits", "revision", "types", "versions"];
+const SETS: [&str; 7] = [
+    "bits", "devices", "limits", "revision", "tuples", "types", "versions",
+];
 
 /// A list of objects.
 struct List {
@@ -22,12 +24,13 @@ const fn list(key: &'static str, id: &'static str, grows: bool) -> List {
     List { key, id, grows }
 }
 
-const LISTS: [List; 20] = [
+const LISTS: [List; 21] = [
     list("attribute-flags", "bit", true),
     list("attributes", "key", true),
     list("bars", "bar", false),
     list("bits", "bit", true),
     list("constants", "name", true),
+    list("device-quirks", "name", true),
     list("errors", "number", true),
     list("features", "bit", true),
     list("fields", "name", false),
@@ -49,6 +52,11 @@ const LISTS: [List; 20] = [
 pub(super) fn registries(old: &Value, new: &Value, place: &mut Place<'_>) {
     Scope::default().value("container", &old["container"], &new["container"], place);
     Scope::default().value("tuples", &old["tuples"], &new["tuples"], place);
+    // Revision 1 had none.
+    let quirks = "device-quirks";
+    if !old[quirks].is_null() {
+        Scope::default().value(quirks, &old[quirks], &new[quirks], place);
+    }
     for old in elements(old, "profiles") {
         let mut place = place.item("profiles", label(old, "name"));
         match find(new, "profiles", "name", &old["name"]) {

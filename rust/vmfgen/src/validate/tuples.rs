@@ -24,6 +24,7 @@ pub(super) fn check(registry: &Registry, place: &mut Place<'_>) {
                 .report(format!("there is no profile {}", tuple.profile)),
         }
     }
+    quirks(registry, place);
     for (n, one) in tuples.iter().enumerate() {
         for other in tuples.iter().skip(n + 1) {
             let (a, b) = (&one.presented, &other.presented);
@@ -34,6 +35,26 @@ pub(super) fn check(registry: &Registry, place: &mut Place<'_>) {
                     one.name
                 ),
             );
+        }
+    }
+}
+
+/// A device is recognised by its subsystem, so that a tuple of any will not do.
+fn quirks(registry: &Registry, place: &mut Place<'_>) {
+    let list = &registry.device_quirks;
+    let names = list.iter().map(|quirk| (&quirk.name, &quirk.name));
+    unique(&mut place.key("device-quirks"), "name", names);
+    for quirk in list {
+        let mut place = place.item("device-quirks", &quirk.name);
+        for name in &quirk.tuples {
+            let mut place = place.key("tuples");
+            match registry.tuples.iter().find(|tuple| &tuple.name == name) {
+                Some(tuple) => place.require(
+                    !is_any(tuple.presented.subvendor) && !is_any(tuple.presented.subdevice),
+                    format!("{name} is of any subsystem"),
+                ),
+                None => place.report(format!("there is no tuple {name}")),
+            }
         }
     }
 }

@@ -12,6 +12,10 @@ use crate::{
     wire,
 };
 
+/// Quirk `one-step-dma`: a packet, the descriptor that is written back for it and the head register
+/// of its queue change in one step, so that all behind the head is in memory. Vendor and device of
+/// the subsystems.
+pub const QUIRK_ONE_STEP_DMA: &[(u16, u16)] = &[(0x1af4, 0x1100)];
 /// Feature `unicast-filters`: the guest receives further unicast addresses: section unicast.
 pub const FEATURE_UNICAST_FILTERS: u16 = 0;
 /// Limit `rx-queues`: receive queues.

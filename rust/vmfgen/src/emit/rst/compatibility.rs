@@ -18,6 +18,15 @@ pub(super) fn file(registry: &Registry) -> File {
             literal(&profile.name)
         )));
         blocks.push(devices(profile, &registry.tuples).text());
+        for quirk in &registry.device_quirks {
+            let tuples: Vec<_> = quirk.tuples.iter().map(|name| plain(name)).collect();
+            blocks.push(paragraph(&format!(
+                "Quirk {}, of {}: {}",
+                literal(&quirk.name),
+                tuples.join(", "),
+                quirk.doc
+            )));
+        }
         blocks.push(paragraph(&format!(
             "Streams of {}, by the version of the profile in which they are written and the newest \
              one that the reader knows:",

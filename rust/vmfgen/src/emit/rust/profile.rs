@@ -8,12 +8,12 @@ use crate::{
         text::{camel, lines, sentence, snake, upper},
         File,
     },
-    model::{Profile, Section},
+    model::{Profile, Registry, Section},
 };
 
-pub(super) fn files(profile: &Profile) -> Vec<File> {
+pub(super) fn files(registry: &Registry, profile: &Profile) -> Vec<File> {
     let base = format!("profile/{}", profile.module);
-    let mut files = vec![file(&base, &about(profile), &modules(profile))];
+    let mut files = vec![file(&base, &about(profile), &modules(registry, profile))];
     for section in &profile.sections {
         files.push(file(
             &format!("{base}/{}", snake(&section.name)),
@@ -29,7 +29,7 @@ pub(super) fn files(profile: &Profile) -> Vec<File> {
     files.push(file(
         &format!("{base}/tables"),
         "//! The profile as data.\n",
-        &tables::text(profile),
+        &tables::text(registry, profile),
     ));
     files
 }
@@ -50,7 +50,7 @@ fn about(profile: &Profile) -> String {
     )
 }
 
-fn modules(profile: &Profile) -> String {
+fn modules(registry: &Registry, profile: &Profile) -> String {
     let mut modules = vec!["state".to_owned(), "tables".into()];
     modules.extend(profile.sections.iter().map(|section| snake(&section.name)));
     modules.sort();
@@ -65,7 +65,9 @@ fn modules(profile: &Profile) -> String {
         .limits
         .iter()
         .map(|l| format!("LIMIT_{},", upper(&l.name)));
-    let numbers: String = features.chain(limits).collect();
+    let quirks = tables::quirks(registry, profile)
+        .map(|(quirk, _)| format!("QUIRK_{},", upper(&quirk.name)));
+    let numbers: String = features.chain(limits).chain(quirks).collect();
     format!(
         "{modules}
 

@@ -5,11 +5,26 @@
 use super::doc;
 use crate::{
     emit::text::{camel, lines, lower, upper},
-    model::{Identity, Match, Profile, Section},
+    model::{DeviceQuirk, IdOrAny, Identity, Match, Profile, Registry, Section},
 };
 
-pub(super) fn text(profile: &Profile) -> String {
+pub(super) fn text(registry: &Registry, profile: &Profile) -> String {
     let mut out = uses(profile);
+    for (quirk, devices) in quirks(registry, profile) {
+        let about = format!(
+            "Quirk `{}`: {} Vendor and device of the subsystems.",
+            quirk.name,
+            lower(&quirk.doc)
+        );
+        out += &doc("///", &about, 0);
+        let devices = lines(&devices, |(vendor, device)| {
+            format!("({vendor:#06x}, {device:#06x}),")
+        });
+        out += &format!(
+            "pub const QUIRK_{}: &[(u16, u16)] = &[{devices}];\n",
+            upper(&quirk.name)
+        );
+    }
     for feature in &profile.features {
         let about = format!("Feature `{}`: {}", feature.name, lower(&feature.doc));
         out += &doc("///", &about, 0);
@@ -44,6 +59,29 @@ pub(super) fn text(profile: &Profile) -> String {
         "
     );
     out + &table(profile) + &verify(&profile.sections)
+}
+
+/// The quirks that devices with this profile can have, with the subsystems of those that do.
+pub(super) fn quirks<'a>(
+    registry: &'a Registry,
+    profile: &'a Profile,
+) -> impl Iterator<Item = (&'a DeviceQuirk, Vec<(u16, u16)>)> {
+    let devices = move |quirk: &DeviceQuirk| -> Vec<_> {
+        let of_profile = registry.tuples.iter().filter(|tuple| {
+            tuple.profile == profile.name && quirk.tuples.contains(&tuple.name)
+        });
+        of_profile
+            .filter_map(
+                |tuple| match (tuple.presented.subvendor, tuple.presented.subdevice) {
+                    (IdOrAny::Id(vendor), IdOrAny::Id(device)) => Some((vendor, device)),
+                    _ => None,
+                },
+            )
+            .collect()
+    };
+    let all = registry.device_quirks.iter();
+    all.map(move |quirk| (quirk, devices(quirk)))
+        .filter(|(_, devices)| !devices.is_empty())
 }
 
 fn uses(profile: &Profile) -> String {
