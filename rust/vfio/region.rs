@@ -21,7 +21,10 @@ use crate::{
         Open, //
     }, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
 use kernel::{
     ffi::c_ulong,
     prelude::*,
@@ -141,24 +144,26 @@ pub(crate) fn index_of(pos: i64) -> Option<u32> {
     u32::try_from(pos >> bindings::VFIO_PCI_OFFSET_SHIFT).ok()
 }
 
-/// Returns the offset in the region, if `count` bytes from there are registers of it.
-fn registers<T: pci::Driver>(pos: i64, count: usize) -> Result<usize> {
-    let offset = u64::try_from(pos)? & ((1 << bindings::VFIO_PCI_OFFSET_SHIFT) - 1);
-    // CAST: `usize` fits in `u64`.
-    let end = offset.checked_add(count as u64).ok_or(EINVAL)?;
-    let offset = usize::try_from(offset)?;
+/// Returns the registers that `count` bytes from a file position are, by their offset in the region;
+/// what is beyond its end is left out, as the core does.
+fn registers<T: pci::Driver>(pos: i64, count: usize) -> Result<Range<usize>> {
+    let offset = usize::try_from(u64::try_from(pos)? & ((1 << bindings::VFIO_PCI_OFFSET_SHIFT) - 1))?;
+    let rest = usize::try_from(T::Regions::SIZE)?
+        .checked_sub(offset)
+        .filter(|&rest| rest != 0)
+        .ok_or(EINVAL)?;
 
-    if end > T::Regions::SIZE || offset % WIDTH != 0 || count % WIDTH != 0 {
+    if offset % WIDTH != 0 || count % WIDTH != 0 {
         return Err(EINVAL);
     }
-    Ok(offset)
+    Ok(offset..offset + count.min(rest))
 }
 
 /// Reads registers for user space.
 ///
 /// # Errors
 ///
-/// - [`EINVAL`]: outside the BAR, or not aligned 32-bit registers.
+/// - [`EINVAL`]: it begins outside the BAR, or is not of aligned 32-bit registers.
 /// - [`EFAULT`]: the user's buffer. The register was read all the same.
 /// - whatever the driver gives.
 pub(crate) fn read<T: pci::Driver>(
@@ -167,10 +172,11 @@ pub(crate) fn read<T: pci::Driver>(
     count: usize,
     pos: &mut i64,
 ) -> Result<isize> {
-    let offset = registers::<T>(*pos, count)?;
+    let registers = registers::<T>(*pos, count)?;
+    let count = registers.len();
     let mut user = UserSlice::new(buf, count).writer();
 
-    for at in (offset..offset + count).step_by(WIDTH) {
+    for at in registers.step_by(WIDTH) {
         let value = T::Regions::read32(dev, at)?;
         // The session lock has been released: this may fault, and wait for who holds it.
         user.write_slice(&value.to_le_bytes())?;
@@ -192,10 +198,11 @@ pub(crate) fn write<T: pci::Driver>(
     count: usize,
     pos: &mut i64,
 ) -> Result<isize> {
-    let offset = registers::<T>(*pos, count)?;
+    let registers = registers::<T>(*pos, count)?;
+    let count = registers.len();
     let mut user = UserSlice::new(buf, count).reader();
 
-    for at in (offset..offset + count).step_by(WIDTH) {
+    for at in registers.step_by(WIDTH) {
         let mut value = [0; WIDTH];
         user.read_slice(&mut value)?;
         T::Regions::write32(dev, at, u32::from_le_bytes(value))?;
