@@ -28,6 +28,7 @@ use crate::{
     staging::anon_inode, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     fs::File,
     new_mutex,
     prelude::*,
@@ -83,6 +84,11 @@ pub trait SaveStream: Send + Unpin + 'static {
 /// Bytes that are moved between user space and a stream at a time.
 const BOUNCE_LEN: usize = 4096;
 
+/// Memory for that, for the time of a call: a file may be kept for long after its session is over.
+fn bounce() -> Result<KBox<[u8; BOUNCE_LEN]>> {
+    Ok(KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?)
+}
+
 /// A data file: `S` is the stream.
 #[pin_data]
 pub struct DataFile<T: Migration, S> {
@@ -92,7 +98,7 @@ pub struct DataFile<T: Migration, S> {
     /// Serialises the callers of `read()` or `write()`, and is held while user memory is copied.
     /// Nobody else takes it.
     #[pin]
-    io: Mutex<KBox<[u8; BOUNCE_LEN]>>,
+    io: Mutex<()>,
     /// `None` once the session is over. Held for copies in kernel memory, and while a complete
     /// stream is loaded, when the session lock is held as well.
     #[pin]
@@ -107,18 +113,16 @@ pub struct DataFile<T: Migration, S> {
 impl<T: Migration, S: Send + Unpin + 'static> DataFile<T, S> {
     /// `epoch` is the session's: a reset that it does not know of yet ends this file as well.
     fn new(dev: &Device<T, Open>, epoch: u32, stream: S) -> Result<Arc<Self>> {
-        let bounce = KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?;
-
         Arc::pin_init(
             try_pin_init!(Self {
                 dev: (&**dev).into(),
                 epoch,
-                io <- new_mutex!(bounce, "vfio::DataFile::io"),
+                io <- new_mutex!((), "vfio::DataFile::io"),
                 stream <- new_mutex!(Some(stream), "vfio::DataFile::stream"),
                 reported: Atomic::new(0),
                 readable: PollCondVarBox::new(c"vfio::DataFile::readable", static_lock_class!())?,
             }? Error),
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )
     }
 

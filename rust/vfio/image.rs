@@ -7,7 +7,10 @@ use crate::data_file::{
     PrecopyInfo,
     SaveStream, //
 };
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
+    prelude::*, //
+};
 
 /// The bytes of one saving session and how far user space has read them.
 ///
@@ -76,7 +79,7 @@ impl Image {
             return Ok(());
         }
         // INVARIANT: `bytes` does not become shorter.
-        self.bytes.extend_from_slice(bytes, GFP_KERNEL)?;
+        self.bytes.extend_from_slice(bytes, GFP_KERNEL_ACCOUNT)?;
         self.generation = self.generation.wrapping_add(1);
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! `struct file_operations` of the two kinds of data file.
 
 use super::{
+    bounce,
     is_idle,
     DataFile,
     Peek,
@@ -197,11 +198,13 @@ unsafe extern "C" fn release<P: ForeignOwnable>(
 /// # Errors
 ///
 /// - [`ENODEV`]: the session is over.
+/// - [`ENOMEM`]
 /// - [`ENOMSG`]: nothing to read at the moment, in the PRE_COPY states only.
 /// - [`EFAULT`]: the user's buffer; nothing is lost.
 /// - whatever the driver says why there is no more, or gives when it is asked for more.
 fn read<T: Migration>(this: &DataFile<T, T::Saving>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-    let mut bounce = this.io.lock();
+    let _io = this.io.lock();
+    let mut bounce = bounce()?;
     let mut done = 0;
     let mut looked = false;
 
@@ -241,13 +244,15 @@ fn read<T: Migration>(this: &DataFile<T, T::Saving>, iov: &mut IovIterDest<'_>) 
 /// # Errors
 ///
 /// - [`ENODEV`]: the session is over.
+/// - [`ENOMEM`]
 /// - [`EFAULT`]: the user's buffer.
 /// - those of the stream: the call that brings the offending byte fails as a whole.
 fn write<T: Migration>(
     this: &DataFile<T, T::Resuming>,
     iov: &mut IovIterSource<'_>,
 ) -> Result<usize> {
-    let mut bounce = this.io.lock();
+    let _io = this.io.lock();
+    let mut bounce = bounce()?;
     let mut done = 0;
 
     if iov.is_empty() {
