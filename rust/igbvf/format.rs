@@ -14,6 +14,10 @@ use kernel::{
         Relaxed, //
     }, //
 };
+use vfio::staging::pci::{
+    is_virtfn,
+    msix_vec_count, //
+};
 use vmf::{
     profile::igbvf_82576::{
         State,
@@ -51,8 +55,16 @@ impl Format {
     ///
     /// # Errors
     ///
+    /// - [`ENODEV`]: it is another device; `driver_override` binds any.
     /// - [`EINVAL`]: it has no MSI-X capability.
     pub(crate) fn new(pdev: &pci::Device<kernel::device::Bound>) -> Result<Self> {
+        if !is_virtfn(pdev)
+            || (pdev.vendor_id().as_raw(), pdev.device_id())
+                != (PROFILE.identity.vendor, PROFILE.identity.device)
+        {
+            dev_err!(pdev, "no virtual function of an Intel 82576\n");
+            return Err(ENODEV);
+        }
         let [_, high, middle, low] = pdev.pci_class().as_raw().to_be_bytes();
         let presented = Presented {
             vendor: pdev.vendor_id().as_raw(),
@@ -65,7 +77,8 @@ impl Format {
         };
         let newest = PROFILE.newest();
         let mut caps = PROFILE.capabilities(newest, presented).ok_or(EINVAL)?;
-        caps.limits.set(LIMIT_MSIX_VECTORS, msix_vectors(pdev)?);
+        caps.limits
+            .set(LIMIT_MSIX_VECTORS, msix_vec_count(pdev)?.into());
 
         Ok(Self {
             caps,
@@ -163,6 +176,27 @@ impl Format {
             )
             .saturating_add(STATE_LEN_MAX)
             .saturating_add(vmf::section_len(End::LEN))
+    }
+}
+
+/// The features that a guest uses, to be looked at by who must not wait for it.
+///
+/// A word of features is read and written at once; the profile has no more of them.
+pub(crate) struct Used(Atomic<u64>);
+
+impl Used {
+    pub(crate) fn new() -> Self {
+        const { assert!(PROFILE.features.len() <= 64) };
+        Self(Atomic::new(0))
+    }
+
+    pub(crate) fn get(&self) -> Features {
+        Features([self.0.load(Relaxed), 0])
+    }
+
+    pub(crate) fn set(&self, used: Features) {
+        let Features([low, _]) = used;
+        self.0.store(low, Relaxed);
     }
 }
 
@@ -304,37 +338,4 @@ impl Preamble {
             }
         }
     }
-}
-
-/// Returns the number of MSI-X vectors, from configuration space.
-///
-/// # Errors
-///
-/// - [`EINVAL`]: there is no MSI-X capability.
-fn msix_vectors(pdev: &pci::Device<kernel::device::Bound>) -> Result<u64> {
-    use kernel::{
-        bindings,
-        io::Io, //
-    };
-    let config = pdev.config_space();
-    // CAST: small constants.
-    let (list, wanted) = (
-        bindings::PCI_CAPABILITY_LIST as usize,
-        bindings::PCI_CAP_ID_MSIX as u8,
-    );
-    let mut at = usize::from(config.try_read8(list)? & !3);
-
-    // Each is of four bytes at least, so a longer list goes in circles.
-    for _ in 0..48 {
-        if at == 0 {
-            break;
-        }
-        if config.try_read8(at)? == wanted {
-            let control = config.try_read16(at + 2)?;
-            // CAST: a mask of 11 bits.
-            return Ok(u64::from(control & bindings::PCI_MSIX_FLAGS_QSIZE as u16) + 1);
-        }
-        at = usize::from(config.try_read8(at + 1)? & !3);
-    }
-    Err(EINVAL)
 }

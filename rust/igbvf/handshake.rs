@@ -8,10 +8,7 @@
 //! ABI: `Documentation/ABI/testing/sysfs-bus-pci-drivers-igbvf_vfio_pci`.
 
 use super::{
-    format::{
-        features,
-        Preamble, //
-    },
+    format::Preamble,
     stream::{
         errno,
         Line,
@@ -21,7 +18,6 @@ use super::{
 };
 use kernel::prelude::*;
 use vfio::{
-    migration::RunRef,
     pci::{
         Bound,
         Device, //
@@ -42,7 +38,6 @@ use vmf::{
     },
     registry,
     Capabilities,
-    Features,
     Match,
     Version,
     DESCRIPTOR_MAX, //
@@ -150,12 +145,7 @@ fn limit(dev: &This, id: u16, page: &mut Page<'_>) -> Result {
 ///
 /// - [`EOPNOTSUPP`]: the target version has no words for what the guest uses.
 fn descriptor(dev: &This) -> Result<KVVec<u8>> {
-    let used = dev.peek(|now| match now {
-        None => Features::default(),
-        Some((_, RunRef::Running(run))) => features(&run.shadow().mailbox.control),
-        Some((_, RunRef::Quiesced(run))) => features(&run.shadow().mailbox.control),
-        Some((_, RunRef::Stopped(run))) => features(&run.shadow().mailbox.control),
-    });
+    let used = dev.data().get_ref().used.get();
     // Everybody may read this, so nothing is logged; the session says why.
     let (_, bytes) = Preamble::new(&dev.data().format, &used, |_| ())?;
 

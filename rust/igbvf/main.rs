@@ -75,6 +75,8 @@ vfio::vfio_pci_device_table!(
 /// One virtual function. What changes while it is used belongs to the run tokens, see [`run`].
 pub(crate) struct Igbvf {
     format: format::Format,
+    /// The features that the guest uses, for those who must not wait for it.
+    used: format::Used,
     /// How often the state of another device was loaded; wraps.
     loads: Atomic<u32>,
 }
@@ -123,6 +125,7 @@ impl vfio_pci::Driver for Igbvf {
     ) -> impl PinInit<Self, Error> + 'bound {
         format::Format::new(pdev).map(|format| Self {
             format,
+            used: format::Used::new(),
             loads: Atomic::new(0),
         })
     }

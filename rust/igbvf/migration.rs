@@ -6,6 +6,7 @@
 //! from other DMA; `RUNNING_P2P` to `STOP` has nothing left to do.
 
 use super::{
+    format::features,
     restore,
     run::{
         Quiesced,
@@ -29,10 +30,12 @@ use vfio::migration::{
     P2p,
     PreCopy,
     Progress,
+    RunRef,
     Transition,
     WithP2p,
     WithPreCopy, //
 };
+use vmf::Features;
 
 impl Migration for Igbvf {
     type Running = Running;
@@ -42,6 +45,15 @@ impl Migration for Igbvf {
     type PreCopy = WithPreCopy;
     type Saving = Outgoing;
     type Resuming = KBox<Incoming>;
+
+    fn publish(dev: &Device, run: Option<RunRef<'_, Self>>) {
+        dev.data().used.set(match run {
+            None => Features::default(),
+            Some(RunRef::Running(run)) => features(&run.shadow().mailbox.control),
+            Some(RunRef::Quiesced(run)) => features(&run.shadow().mailbox.control),
+            Some(RunRef::Stopped(run)) => features(&run.shadow().mailbox.control),
+        });
+    }
 
     fn running(dev: &Device) -> Result<Running> {
         // `Driver::open()` or `Driver::reset()` has just scrubbed it.

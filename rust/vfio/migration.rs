@@ -124,6 +124,15 @@ pub trait Migration: pci::Driver<Migration = Migratable<Self>> {
     /// What is known of a stream that is being written.
     type Resuming: Send + Unpin + 'static;
 
+    /// Leaves for those who must not wait for the device what they may ask for: sysfs has no other
+    /// way to learn of it, as its readers would wait for whatever a guest makes its own VMM wait for.
+    ///
+    /// Called whenever the session lock is about to be released. `run` is `None` for a device that is
+    /// in `ERROR`, or is being closed. It must not wait, and is on the path of every trap.
+    fn publish(dev: &Device<Self, Open>, run: Option<RunRef<'_, Self>>) {
+        let _ = (dev, run);
+    }
+
     /// Describes a device that has just been opened or reset.
     fn running(dev: &Device<Self, Open>) -> Result<Self::Running>;
 

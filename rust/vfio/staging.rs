@@ -6,4 +6,6 @@
 
 pub mod anon_inode;
 pub mod crc32;
+pub mod pci;
+pub mod pm_runtime;
 pub mod rwsem;

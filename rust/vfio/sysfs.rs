@@ -7,9 +7,9 @@
 //!
 //! The attributes are those of `pci_driver.dev_groups`: the driver core adds them after probe and
 //! before the uevent that says that the device is bound, and takes them away before remove. It
-//! waits for callbacks that run, with the device lock held; so nothing here takes that lock, and a
-//! callback may take the session lock, as [`Device::peek()`] does, because nobody who has that one
-//! waits for sysfs.
+//! waits for callbacks that run, with the device lock held; so nothing here takes that lock. Nor can a
+//! callback take the session lock, which may be held for as long as a guest likes: what it shows of an
+//! open device is what [`publish()`](crate::migration::Migration::publish) has left.
 
 mod ops;
 

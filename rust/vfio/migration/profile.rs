@@ -193,6 +193,9 @@ pub trait Profile<T: pci::Driver>: private::Sealed {
     /// State of a device that only a reset can bring back.
     #[doc(hidden)]
     fn error() -> Self::State;
+    /// The session lock is about to be released.
+    #[doc(hidden)]
+    fn publish(_dev: &Device<T, Open>, _state: Option<&Self::State>) {}
 }
 
 impl<T: pci::Driver> Profile<T> for NotMigratable {
@@ -218,6 +221,10 @@ impl<T: Migration> Profile<T> for Migratable<T> {
 
     fn error() -> State<T> {
         State::Error
+    }
+
+    fn publish(dev: &Device<T, Open>, state: Option<&State<T>>) {
+        T::publish(dev, state.and_then(State::run_ref));
     }
 }
 

@@ -14,11 +14,8 @@ pub trait Context: private::Sealed {}
 /// The device is allocated. It may be unbound; nothing of the hardware can be reached.
 pub struct Normal;
 
-/// The device is bound to its driver, and the session lock is not held: what callbacks from outside
-/// of a session are given, as those of [`sysfs`](crate::sysfs).
-///
-/// A function that an arc or a trap calls has none, so that [`Device::peek()`] does not wait for its
-/// own caller.
+/// The device is bound to its driver: what callbacks from outside of a session are given, as those of
+/// [`sysfs`](crate::sysfs). Whether it is open is not known, and cannot be waited for.
 pub struct Bound;
 
 /// The device is between `open_device()` and `close_device()`: its BARs are mapped.

@@ -9,7 +9,13 @@ use super::{
 };
 use crate::{
     bindings,
-    staging::rwsem::ReadGuard,
+    staging::{
+        pm_runtime::Active,
+        rwsem::{
+            ReadGuard,
+            WriteGuard, //
+        }, //
+    },
     stats::{
         Counted,
         MmioStats, //
@@ -31,6 +37,19 @@ use kernel::{
     pci,
     prelude::*, //
 };
+
+impl<T: Driver> Device<T> {
+    /// Keeps the function out of the low power state, as the core does for each access of its own:
+    /// the user is told if it was in it, and the host may suspend it again afterwards.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: it does not resume.
+    pub(crate) fn resumed(&self) -> Result<Active<'_>> {
+        // SAFETY: `pdev` is valid as long as the device.
+        unsafe { Active::get(&raw mut (*(*self.as_core()).pdev).dev) }.map_err(|_| EIO)
+    }
+}
 
 impl<T: Driver> Device<T, Open> {
     /// Returns the PCI function.
@@ -70,7 +89,7 @@ impl<T: Driver> Device<T, Open> {
     ///
     /// - [`EIO`]: the function does not decode memory now: it is switched off, or in D3.
     /// - [`EINVAL`], [`ENODEV`] or what `vfio_pci_core_enable()` met: there is no such BAR, it is
-    ///   smaller, or it could not be mapped.
+    ///   smaller or one of I/O ports, or it could not be mapped.
     pub fn mmio<const SIZE: usize>(&self, bar: usize) -> Result<MmioGuard<'_, SIZE>> {
         let core = self.as_core();
         // SAFETY: `vfio_pci_core_init_dev()` has initialised the semaphore, which lives as long as
@@ -86,6 +105,15 @@ impl<T: Driver> Device<T, Open> {
             return Err(ENODEV);
         }
         let map = from_err_ptr(map)?;
+        // The core maps I/O ports as well, to a cookie that is no address.
+        //
+        // SAFETY: `pdev` is valid as long as the device, whose resources do not change while it is
+        // bound.
+        let flags = unsafe { &(*(*core).pdev).resource }.get(bar).map_or(0, |r| r.flags);
+        // CAST: widening.
+        if flags & kernel::bindings::IORESOURCE_MEM as usize == 0 {
+            return Err(EINVAL);
+        }
         let len = self.pci().resource_len(u32::try_from(bar)?)?;
 
         Ok(MmioGuard {
@@ -133,8 +161,13 @@ impl<T: Driver> Device<T, Open> {
             kernel::bindings::PCI_COMMAND as c_int,
             kernel::bindings::PCI_COMMAND_MEMORY as u16,
         );
-        // A function that cannot be reached shows when it is used. Who writes to the register of an
-        // open function is its user, through the core; two writes at once end as either of them.
+        // Writes of the user to this register go through `vfio_basic_config_write()`, which holds
+        // the same lock for writing.
+        //
+        // SAFETY: `vfio_pci_core_init_dev()` has initialised the semaphore, which lives as long as
+        // the device.
+        let _lock = unsafe { WriteGuard::lock(&raw mut (*self.as_core()).memory_lock) };
+        // A function that cannot be reached shows when it is used.
         //
         // SAFETY: `pdev` is valid as long as the device; the value goes to a local variable.
         unsafe {

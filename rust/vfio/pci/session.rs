@@ -3,7 +3,6 @@
 //! The time between open and close, and the lock over it.
 
 use super::{
-    Bound,
     Device,
     Driver,
     Open, //
@@ -15,9 +14,7 @@ use crate::{
     },
     migration::{
         self,
-        Migration,
-        Profile as _,
-        RunRef, //
+        Profile as _, //
     }, //
 };
 use kernel::prelude::*;
@@ -47,6 +44,7 @@ impl<T: Driver> Device<T> {
         dev.decode_memory();
         T::open(dev)?;
         let migration = T::Migration::initial(dev)?;
+        T::Migration::publish(dev, Some(&migration));
         // INVARIANT: The device is open.
         *session = Some(Session {
             epoch,
@@ -70,22 +68,31 @@ impl<T: Driver> Device<T> {
         if let Some(mut session) = session.take() {
             T::DmaLogging::stop(dev, &mut session.dma_log);
         }
+        // The core resumes the function later, when there is nothing left to do for it.
+        let _resumed = dev.resumed();
         T::close(dev);
+        T::Migration::publish(dev, None);
     }
 
-    /// Runs `op` with the session locked, after any reset has been settled.
+    /// Runs `op` with the session locked, after any reset has been settled, on a function that is
+    /// not in low power.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`]: the device is not open.
+    /// - [`EIO`]: it does not resume from low power.
     pub(crate) fn with_session<R>(
         &self,
         op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
     ) -> Result<R> {
+        // Before the lock: what resumes the function takes `memory_lock`, and may take its time.
+        let _resumed = self.resumed()?;
         let mut guard = self.inner.session.lock();
         let (dev, session) = self.settled(&mut guard).ok_or(ENODEV)?;
+        let result = op(dev, session);
 
-        op(dev, session)
+        T::Migration::publish(dev, Some(&session.migration));
+        result
     }
 
     /// Settles a reset, if there was one since the session lock was held last.
@@ -129,8 +136,13 @@ impl<T: Driver> Device<T> {
 
     /// Settles a reset now, if there was one, and not at the next access.
     pub(super) fn settle(&self) {
-        // `ENODEV` is fine: a device that is not open has nothing to settle.
-        let _ = self.with_session(|_, _| Ok(()));
+        // Not for nothing, as it would end the low power state.
+        let pending = |session: &Session<T>| session.epoch != self.epoch();
+
+        if self.inner.session.lock().as_ref().is_some_and(pending) {
+            // `ENODEV` is fine: a device that is not open has nothing to settle.
+            let _ = self.with_session(|_, _| Ok(()));
+        }
     }
 
     /// # Safety
@@ -140,21 +152,5 @@ impl<T: Driver> Device<T> {
     unsafe fn as_open(&self) -> &Device<T, Open> {
         // SAFETY: The layout does not depend on the context; the caller promises the rest.
         unsafe { &*core::ptr::from_ref(self).cast() }
-    }
-}
-
-impl<T: Migration> Device<T, Bound> {
-    /// Looks at what the device is doing now, if it is open.
-    ///
-    /// `op` is given `None` if the device is not open, or is in `ERROR`. It runs with the session
-    /// lock held: the device is neither opened nor closed meanwhile, no arc runs, and `op` must not
-    /// peek again. The call may wait for the arc that is running, and settles a reset.
-    pub fn peek<R>(&self, op: impl FnOnce(Option<(&Device<T, Open>, RunRef<'_, T>)>) -> R) -> R {
-        let mut guard = self.inner.session.lock();
-        let now = self
-            .settled(&mut guard)
-            .and_then(|(dev, session)| Some((dev, session.migration.run_ref()?)));
-
-        op(now)
     }
 }
