@@ -46,6 +46,7 @@ static const struct {
 	{ "limit_tx-queues", 0444, "2" },
 	{ "limit_msix-vectors", 0444, "3" },
 	{ "stream_max", 0444, "65536" },
+	{ "device_quirks", 0444, "none" },
 	{ "max_profile_version", 0644, "2" },
 	{ "target_profile_version", 0644, "2" },
 	{ "descriptor", 0444, NULL },

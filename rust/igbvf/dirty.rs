@@ -4,11 +4,13 @@
 //!
 //! The device writes to buffers that it was given to receive into, and writes back to descriptors of
 //! both kinds. What it was given is known from the writes to `RDT`, which are trapped, see
-//! [`posted`](super::posted); how much of it was used, from `RDH`. Transmit rings are seldom more
-//! than four pages, and one that has moved is reported as a whole.
+//! [`posted`](super::posted). How much of it was used is told by the descriptors, and by `RDH` alone
+//! where the device was recognised as a model whose heads are [exact](Heads::Exact).
+//!
+//! Transmit rings are seldom more than four pages, and are reported as a whole. The guest has their
+//! registers mapped: one that is elsewhere than in the last report may have been anywhere in between.
 
 use super::{
-    module_parameters,
     posted::{
         Posted,
         RxRegs, //
@@ -34,8 +36,13 @@ use super::{
         TDT,
         TDWBAH,
         TDWBAL,
+        TXDCTL,
         TX_COUNTER,
         TX_PAGE, //
+    },
+    slot::{
+        Heads,
+        DESCRIPTOR, //
     },
     Counter,
     Device,
@@ -82,12 +89,18 @@ struct TxRegs {
     write_back: u64,
     head: u32,
     tail: u32,
+    enabled: bool,
     /// Packets that the function has sent, or the head could have gone round without a trace.
     sent: u32,
 }
 
 impl TxRegs {
-    fn read<const N: usize>(bar: Bar<'_>) -> Self {
+    fn read<const N: usize>(bar: Bar<'_>, held: Option<&Held>) -> Self {
+        let control = match held {
+            Some(held) => TXDCTL::from(held.txdctl[N]),
+            None => bar.read(TXDCTL::at(N)),
+        };
+
         Self {
             base: join(bar.read(TDBAL::at(N)).into(), bar.read(TDBAH::at(N)).into()),
             len: bar.read(TDLEN::at(N)).into(),
@@ -97,8 +110,24 @@ impl TxRegs {
             ),
             head: bar.read(TDH::at(N)).into(),
             tail: bar.read(TDT::at(N)).into(),
+            enabled: control.enable(),
             sent: bar.try_read32(TX_COUNTER).unwrap_or(0),
         }
+    }
+
+    /// Returns whether the queue writes to the same places as `other`.
+    fn is_same_ring(&self, other: &Self) -> bool {
+        (self.base, self.len, self.write_back) == (other.base, other.len, other.write_back)
+    }
+
+    /// Returns whether the queue has work, and head or tail are outside of its ring: it may write
+    /// anywhere.
+    fn is_boundless(&self) -> bool {
+        let slots = u64::from(self.len) / DESCRIPTOR;
+
+        self.enabled
+            && self.head != self.tail
+            && (u64::from(self.head) >= slots || u64::from(self.tail) >= slots)
     }
 
     /// Marks the ring, and the place that the head is written to if the guest wants it.
@@ -147,9 +176,7 @@ impl DmaLogging for Igbvf {
         ranges: &IovaRanges<'_>,
         page_size: u64,
     ) -> Result<(Log, u64)> {
-        if !dev.can_read_guest() {
-            return Err(EOPNOTSUPP);
-        }
+        let heads = dev.data().heads();
         let (rx, tx) = read(dev, &run)?;
         let mut log = Log {
             pages: DirtyPages::new(ranges)?,
@@ -166,7 +193,7 @@ impl DmaLogging for Igbvf {
         }
         let (rx, _) = read(dev, &run)?;
         for (posted, regs) in log.rx.iter_mut().zip(rx) {
-            posted.skip_to(regs.head);
+            posted.take_up(dev, regs.head, heads);
         }
         // The user's bits may stand for more than a page each, not for less.
         let granted = if page_size.is_power_of_two() {
@@ -239,18 +266,24 @@ impl Log {
             self.pages.mark_all();
             return;
         };
+        if !dev.can_read_guest() {
+            // Nor is it known where: there may be no telling what is posted now.
+            self.pages.mark_all();
+        }
+        let heads = dev.data().heads();
         let runs = matches!(run, RunRef::Running(_));
-        // The heads of a device that was stopped say what is in memory, but it may have come there
-        // since the last look.
-        let distrust = module_parameters::log_all_posted.value();
-        let distrust_rx = distrust && runs;
-        let distrust_tx = distrust && (runs || self.ran);
+        // A device that was stopped has done what it had to, maybe since the last look: all that it
+        // might have written to is told once more.
+        let just_stopped = self.ran && !runs;
 
         self.ran = runs;
-
         for (last, now) in self.tx.iter_mut().zip(tx) {
-            if *last != now || distrust_tx {
-                last.mark(&mut self.pages);
+            if !last.is_same_ring(&now) || runs && now.is_boundless() {
+                self.pages.mark_all();
+            }
+            // Of a queue that is on it is not known which descriptors are still to be written back.
+            let in_doubt = heads == Heads::Hints && runs && (now.enabled || last.enabled);
+            if *last != now || in_doubt || just_stopped {
                 now.mark(&mut self.pages);
             }
             *last = now;
@@ -260,10 +293,16 @@ impl Log {
                 // A reset of the physical function, which is not trapped.
                 posted.settle_all(&mut self.pages);
                 posted.load(dev, now);
-            } else if distrust_rx {
-                posted.settle_all(&mut self.pages);
-            } else {
-                posted.settle(now.head, &mut self.pages);
+                continue;
+            }
+            if just_stopped {
+                posted.mark_ring(&mut self.pages);
+            }
+            match heads {
+                Heads::Hints if just_stopped => posted.settle_all(&mut self.pages),
+                // It was all told in the first report.
+                Heads::Hints if !runs => (),
+                _ => posted.settle(dev, now.head, heads, &mut self.pages),
             }
         }
     }
@@ -320,7 +359,10 @@ fn read(dev: &Device, run: &RunRef<'_, Igbvf>) -> Result<([RxRegs; QUEUES], [TxR
 
     Ok((
         [read_rx::<0>(bar, held), read_rx::<1>(bar, held)],
-        [TxRegs::read::<0>(bar), TxRegs::read::<1>(bar)],
+        [
+            TxRegs::read::<0>(bar, held),
+            TxRegs::read::<1>(bar, held), //
+        ],
     ))
 }
 

@@ -23,6 +23,7 @@ use vmf::{
         State,
         LIMIT_MSIX_VECTORS,
         PROFILE,
+        QUIRK_ONE_STEP_DMA,
         STATE_LEN_MAX, //
     },
     registry::{
@@ -85,6 +86,13 @@ impl Format {
             newest: Atomic::new(newest),
             target: Atomic::new(newest),
         })
+    }
+
+    /// Returns whether the registry says that packet, descriptor and head change in one step.
+    pub(crate) fn has_one_step_dma(&self) -> bool {
+        let presented = &self.caps.presented;
+
+        QUIRK_ONE_STEP_DMA.contains(&(presented.subvendor, presented.subdevice))
     }
 
     /// Returns what the function takes now.

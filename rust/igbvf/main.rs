@@ -40,6 +40,8 @@ mod scrub;
 #[forbid(unsafe_code)]
 mod shadow;
 #[forbid(unsafe_code)]
+mod slot;
+#[forbid(unsafe_code)]
 mod snapshot;
 #[forbid(unsafe_code)]
 mod stream;
@@ -58,6 +60,7 @@ use kernel::{
         Relaxed, //
     }, //
 };
+use slot::Heads;
 use vfio::{
     dma_logging,
     migration::Migratable,
@@ -75,6 +78,7 @@ vfio::vfio_pci_device_table!(
 /// One virtual function. What changes while it is used belongs to the run tokens, see [`run`].
 pub(crate) struct Igbvf {
     format: format::Format,
+    heads: Heads,
     /// The features that the guest uses, for those who must not wait for it.
     used: format::Used,
     /// How often the state of another device was loaded; wraps.
@@ -82,6 +86,11 @@ pub(crate) struct Igbvf {
 }
 
 impl Igbvf {
+    /// Returns what the head registers of this device say.
+    fn heads(&self) -> Heads {
+        self.heads
+    }
+
     /// Returns how often the device has become another one.
     fn loads(&self) -> u32 {
         self.loads.load(Relaxed)
@@ -123,11 +132,25 @@ impl vfio_pci::Driver for Igbvf {
         pdev: &'bound pci::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
-        format::Format::new(pdev).map(|format| Self {
-            format,
-            used: format::Used::new(),
-            loads: Atomic::new(0),
+        format::Format::new(pdev).map(|format| {
+            let heads = if format.has_one_step_dma() && module_parameters::recognise_models.value() {
+                dev_info!(pdev, "a model with one-step-dma: its heads are relied on\n");
+                Heads::Exact
+            } else {
+                Heads::Hints
+            };
+
+            Self {
+                format,
+                heads,
+                used: format::Used::new(),
+                loads: Atomic::new(0),
+            }
         })
+    }
+
+    fn reads_containers() -> bool {
+        module_parameters::log_containers.value()
     }
 
     fn open(dev: &Device) -> Result {
@@ -154,9 +177,13 @@ vfio::module_vfio_pci_driver! {
     license: "GPL v2",
     imports_ns: ["IOMMUFD"],
     params: {
-        log_all_posted: bool {
+        recognise_models: bool {
+            default: true,
+            description: "Rely on what the registry says of a model of the device, if this is one",
+        },
+        log_containers: bool {
             default: false,
-            description: "DMA logging goes by what was posted, and not by the head registers",
+            description: "Log DMA exactly in type1 containers, whose owner can then make the kernel warn",
         },
     },
 }

@@ -4,18 +4,28 @@
 //!
 //! A descriptor says where a buffer is until the device writes back what it has received, over the
 //! addresses. So descriptors are read when the guest hands them over, and remembered, slot by slot.
+//!
+//! When a slot may be forgotten is another question. The head register says where the device is,
+//! and silicon does not promise that what is behind it has reached memory: a write-back may wait for
+//! others, as long as it likes. What is promised is that a descriptor follows its buffers.
 
-use super::Device;
+use super::{
+    slot::{
+        Batch,
+        Heads,
+        Slot,
+        BATCH,
+        DESCRIPTOR, //
+    },
+    Device, //
+};
+use core::ops::Range;
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
     prelude::*, //
 };
 use vfio::dma_logging::DirtyPages;
 
-/// Size of a descriptor in bytes.
-pub(crate) const DESCRIPTOR: u64 = 16;
-/// Descriptors read from guest memory at a time.
-const BATCH: usize = 64;
 /// Largest buffer that the physical function can set for queues that name no size of their own.
 const DEFAULT_BUFFER: u64 = 16 * 1024;
 
@@ -55,24 +65,13 @@ impl RxRegs {
     }
 }
 
-/// What a slot of the ring holds.
-#[derive(Clone, Copy)]
-enum Slot {
-    /// Nothing that was not accounted for.
-    Empty,
-    /// Addresses of the buffers that the device was given.
-    Posted { packet: u64, header: u64 },
-    /// The device was given something, and its descriptor could not be read.
-    Unreadable,
-}
-
 /// The buffers of one receive queue.
 pub(crate) struct Posted {
     /// As of the last event; `head` is not kept up.
     regs: RxRegs,
     slots: KVVec<Slot>,
     /// The queue may write anywhere: head or tail are outside of the ring, which the device then
-    /// goes round and round, or there is no memory for the table.
+    /// goes round and round, it has work and no ring, or there is no memory for the table.
     boundless: bool,
 }
 
@@ -99,24 +98,84 @@ impl Posted {
         ) == (now.base, now.len, now.srrctl, now.tail, now.enabled)
     }
 
-    /// Accounts for the buffers that the device is done with, given its head.
-    pub(crate) fn settle(&mut self, head: u32, pages: &mut DirtyPages) {
+    /// Accounts for the buffers that the device may have used, given its head.
+    ///
+    /// One that it is not known to be done with stays in doubt, and is accounted for each time.
+    pub(crate) fn settle(
+        &mut self,
+        dev: &Device,
+        head: u32,
+        heads: Heads,
+        pages: &mut DirtyPages,
+    ) {
         if self.boundless {
             pages.mark_all();
             return;
         }
+        for start in (0..self.slots.len()).step_by(BATCH) {
+            let end = self.slots.len().min(start + BATCH);
+            if heads == Heads::Hints && !self.holds_any(start..end) {
+                continue;
+            }
+            let now = match heads {
+                Heads::Hints => self.fetch(dev, start..end),
+                Heads::Exact => None,
+            };
+            for at in start..end {
+                let now = now.as_ref().map(|now| now.slot(at - start));
+                self.settle_slot(at, head, heads, now, pages);
+            }
+        }
+    }
+
+    fn settle_slot(
+        &mut self,
+        at: usize,
+        head: u32,
+        heads: Heads,
+        now: Option<Slot>,
+        pages: &mut DirtyPages,
+    ) {
+        let Some(&slot) = self.slots.get(at) else {
+            return;
+        };
+        let passed = !self.is_owned(at, head);
+        let done = match heads {
+            Heads::Exact => passed,
+            Heads::Hints => now.is_some_and(|now| slot.is_done(now)),
+        };
+
+        // If memory cannot be read, it can have been used for all that is known.
+        if passed || done || heads == Heads::Hints && now.is_none() {
+            self.account(at, pages);
+        }
+        if passed && done {
+            self.put(at, Slot::Empty);
+        }
+    }
+
+    /// Returns whether the device has not come to a slot yet, by its head.
+    fn is_owned(&self, at: usize, head: u32) -> bool {
         // CAST: 16 bits.
         let (head, tail) = (head as usize, self.regs.tail as usize);
-        for at in 0..self.slots.len() {
-            let owned = if head <= tail {
-                (head..tail).contains(&at)
-            } else {
-                !(tail..head).contains(&at)
-            };
-            if !owned {
-                self.account(at, pages);
-                self.put(at, Slot::Empty);
-            }
+
+        if head <= tail {
+            (head..tail).contains(&at)
+        } else {
+            !(tail..head).contains(&at)
+        }
+    }
+
+    fn holds_any(&self, slots: Range<usize>) -> bool {
+        self.slots
+            .get(slots)
+            .is_some_and(|slots| slots.iter().any(|slot| !matches!(slot, Slot::Empty)))
+    }
+
+    /// Accounts for the descriptors of a ring, whatever they hold.
+    pub(crate) fn mark_ring(&self, pages: &mut DirtyPages) {
+        if !self.slots.is_empty() {
+            pages.mark(self.regs.base, self.regs.len.into());
         }
     }
 
@@ -135,15 +194,15 @@ impl Posted {
     /// What was posted before must have been accounted for.
     pub(crate) fn load(&mut self, dev: &Device, regs: RxRegs) {
         let slots = if regs.enabled { regs.slots() } else { 0 };
+        // CAST: 16 bits.
+        let (head, tail) = (regs.head as usize, regs.tail as usize);
 
         self.regs = regs;
         self.boundless = false;
         self.slots.clear();
-        if slots == 0 {
+        if !regs.enabled || slots == 0 && head == tail {
             return;
         }
-        // CAST: 16 bits.
-        let (head, tail) = (regs.head as usize, regs.tail as usize);
         if head >= slots
             || tail >= slots
             || self
@@ -158,6 +217,34 @@ impl Posted {
         self.read_wrapped(dev, head, tail, None);
     }
 
+    /// Takes up a ring that the device is using, and has come to `head` with meanwhile.
+    ///
+    /// What it has done is from before the log. If the head does not tell, that is what was written
+    /// back by now, and the rest of what is behind the head is in doubt.
+    pub(crate) fn take_up(&mut self, dev: &Device, head: u32, heads: Heads) {
+        for start in (0..self.slots.len()).step_by(BATCH) {
+            let end = self.slots.len().min(start + BATCH);
+            let now = match heads {
+                Heads::Hints => self.fetch(dev, start..end),
+                Heads::Exact => None,
+            };
+            for at in start..end {
+                if self.is_owned(at, head) {
+                    continue;
+                }
+                let slot = match (heads, &now) {
+                    (Heads::Exact, _) => Slot::Empty,
+                    (Heads::Hints, None) => Slot::Unreadable,
+                    (Heads::Hints, Some(now)) => match now.slot(at - start) {
+                        slot if slot.is_written_back() => Slot::Empty,
+                        slot => slot,
+                    },
+                };
+                self.put(at, slot);
+            }
+        }
+    }
+
     /// The function is about to be reset, and with it the queue is switched off.
     ///
     /// What was posted must have been accounted for.
@@ -167,34 +254,23 @@ impl Posted {
         self.slots.clear();
     }
 
-    /// The device has gone on to `head` while [`Self::load()`] was looking: descriptors up to there
-    /// may have been written back when they were read. They are from before the log.
-    pub(crate) fn skip_to(&mut self, head: u32) {
-        // CAST: 16 bits.
-        let (mut at, head) = (self.regs.head as usize, head as usize);
-        if head >= self.slots.len() {
-            return;
-        }
-        while at != head {
-            self.put(at, Slot::Empty);
-            at = (at + 1) % self.slots.len();
-        }
-    }
-
     /// The guest is about to move the tail, and to hand over what is up to there.
     pub(crate) fn post(&mut self, dev: &Device, tail: u32, pages: &mut DirtyPages) {
         let tail = tail & 0xffff;
         let from = core::mem::replace(&mut self.regs.tail, tail);
 
-        if self.slots.is_empty() || self.boundless {
-            // Not enabled: it is all read when it is.
+        if !self.regs.enabled || self.boundless {
+            // It is all read when it is enabled.
             return;
         }
         // CAST: 16 bits.
         let (from, tail) = (from as usize, tail as usize);
         if tail >= self.slots.len() {
-            self.settle_all(pages);
-            self.boundless = true;
+            // To where it is, a ring of nothing has no work.
+            if !self.slots.is_empty() || tail != from {
+                self.settle_all(pages);
+                self.boundless = true;
+            }
             return;
         }
         self.read_wrapped(dev, from, tail, Some(pages));
@@ -220,36 +296,28 @@ impl Posted {
     }
 
     fn read(&mut self, dev: &Device, from: usize, to: usize, mut pages: Option<&mut DirtyPages>) {
-        let mut buf = [0; BATCH * DESCRIPTOR as usize];
-
         for start in (from..to).step_by(BATCH) {
             let end = to.min(start + BATCH);
-            let Some(bytes) = buf.get_mut(..(end - start) * DESCRIPTOR as usize) else {
-                return;
-            };
-            let known = self
-                .descriptor(start)
-                .and_then(|iova| dev.read_guest(iova, bytes))
-                .is_ok();
+            let batch = self.fetch(dev, start..end);
 
-            for (at, descriptor) in (start..end).zip(bytes.chunks_exact(DESCRIPTOR as usize)) {
+            for at in start..end {
                 if let Some(pages) = pages.as_deref_mut() {
                     self.account(at, pages);
                 }
-                let slot = match <[u8; 16]>::try_from(descriptor) {
-                    Ok(descriptor) if known => {
-                        let both = u128::from_le_bytes(descriptor);
-                        Slot::Posted {
-                            // CAST: the two halves.
-                            packet: both as u64,
-                            header: (both >> 64) as u64,
-                        }
-                    }
-                    _ => Slot::Unreadable,
+                let slot = match &batch {
+                    Some(batch) => batch.slot(at - start),
+                    None => Slot::Unreadable,
                 };
                 self.put(at, slot);
             }
         }
+    }
+
+    /// Reads descriptors, [`BATCH`] at most; `None` if that cannot be done.
+    fn fetch(&self, dev: &Device, slots: Range<usize>) -> Option<Batch> {
+        let iova = self.descriptor(slots.start).ok()?;
+
+        Batch::read(slots.len(), |bytes| dev.read_guest(iova, bytes))
     }
 
     fn descriptor(&self, at: usize) -> Result<u64> {

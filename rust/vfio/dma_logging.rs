@@ -20,7 +20,10 @@ use core::{
     marker::PhantomData,
     ops::RangeInclusive, //
 };
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
+    prelude::*, //
+};
 
 #[cfg(CONFIG_IOMMUFD_DRIVER)]
 mod ops;
@@ -108,7 +111,7 @@ impl DirtyRanges {
                 return Ok(());
             }
         }
-        Ok(self.ranges.push(iova, GFP_KERNEL)?)
+        Ok(self.ranges.push(iova, GFP_KERNEL_ACCOUNT)?)
     }
 
     /// Returns the number of ranges.

@@ -7,8 +7,13 @@
 //!
 //! Which address space a device is attached to is the core's business for a container. With iommufd
 //! the core only knows how to attach the device itself; the driver brings an access object of its
-//! own that follows the device from one IOAS to the next. No page is pinned and nothing is mapped
-//! here: whatever the user maps and unmaps meanwhile is left to the lock of the address space.
+//! own that follows the device from one IOAS to the next. Whatever the user maps and unmaps meanwhile
+//! is left to the lock of the address space.
+//!
+//! `vfio_dma_rw()` is made for devices whose DMA goes through the core, and warns if the owner of a
+//! container has taken back the addresses behind its mappings (`VFIO_DMA_UNMAP_FLAG_VADDR`), which
+//! only the presence of such a device forbids. So containers are read only if the driver has been
+//! told to, see [`Driver::reads_containers()`].
 
 use crate::{
     bindings,
@@ -36,8 +41,8 @@ impl GuestMemory {
         Self
     }
 
-    fn is_readable(&self) -> bool {
-        true
+    fn is_readable(&self) -> Option<bool> {
+        None
     }
 
     fn read(&self, _: u64, _: &mut [u8]) -> Option<Result> {
@@ -48,22 +53,28 @@ impl GuestMemory {
 impl<T: Driver> Device<T, Open> {
     /// Returns whether there is an address space to read in.
     ///
-    /// There is none if user space has attached the device to a page table of its own making, and
-    /// has more than one IOAS in the same iommufd. The answer can be out of date when it arrives: a
-    /// read then fails. A page table that is nested in another is not told apart: addresses of the
-    /// device are not those of the IOAS then.
+    /// There is none if the device is not alone in its IOMMU group; if it is attached to a page table
+    /// that is nested in another, as its addresses are not those of an IOAS then; to one of user
+    /// space's making, and the same iommufd has more than one IOAS; or to a container, unless
+    /// [`Driver::reads_containers()`]. The answer can be out of date when it arrives: a read then
+    /// fails.
     pub fn can_read_guest(&self) -> bool {
-        self.guest_memory().is_readable()
+        self.guest_memory()
+            .is_readable()
+            .unwrap_or_else(T::reads_containers)
     }
 
     /// Copies memory of the guest, from where the device would find it at `iova`.
     ///
-    /// Call it from a task of the guest's VMM, as traps are. It may fault in the memory, and wait
-    /// for `mmap_lock`: no [`MmioGuard`](crate::pci::MmioGuard) may be held, as page faults on a
-    /// mapped BAR take `memory_lock` with that lock held.
+    /// Call it from a task of the guest's VMM, as traps are. It may fault in the memory, which takes
+    /// as long as that VMM likes, or until it is killed; and wait for `mmap_lock`: no
+    /// [`MmioGuard`](crate::pci::MmioGuard) may be held, as page faults on a mapped BAR take
+    /// `memory_lock` with that lock held.
     ///
     /// # Errors
     ///
+    /// - [`EOPNOTSUPP`]: there is no address space to read in, see
+    ///   [`can_read_guest()`](Self::can_read_guest).
     /// - [`EINVAL`], [`ENOENT`], [`EPERM`]: not all of it is mapped for the device to read.
     /// - [`EFAULT`]: the user has mapped for the device what the task cannot read.
     pub fn read_guest(&self, iova: u64, buf: &mut [u8]) -> Result {
@@ -72,6 +83,9 @@ impl<T: Driver> Device<T, Open> {
         }
         if let Some(result) = self.guest_memory().read(iova, buf) {
             return result;
+        }
+        if !T::reads_containers() {
+            return Err(EOPNOTSUPP);
         }
         // SAFETY: The device is open by its context, and so is the group whose container this goes
         // through; `buf` is ours for the time of the call. `vfio_iommu_type1_dma_rw()` looks up the
@@ -98,6 +112,7 @@ mod access {
             to_result, //
         },
         ffi::{
+            c_int,
             c_ulong,
             c_void, //
         },
@@ -140,6 +155,56 @@ mod access {
         _bitfield_align_1: [],
         _bitfield_1: bindings::__BindgenBitfieldUnit::new([0]),
     };
+
+    /// Returns whether nobody but `dev` can take `dev` to another address space: all devices of a group
+    /// share one, and iommufd moves all of them when it moves one.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a valid device that is bound to a VFIO driver.
+    unsafe fn is_alone(dev: *mut kernel::bindings::device) -> bool {
+        let mut devices = 0u32;
+
+        // SAFETY: `dev` is valid, and has a group as long as it is bound to a VFIO driver;
+        // `count_device()` is given what it takes.
+        unsafe {
+            kernel::bindings::iommu_group_for_each_dev(
+                (*dev).iommu_group,
+                (&raw mut devices).cast(),
+                Some(count_device),
+            )
+        };
+        devices == 1
+    }
+
+    /// # Safety
+    ///
+    /// `count` must point to a `u32`.
+    unsafe extern "C" fn count_device(
+        _dev: *mut kernel::bindings::device,
+        count: *mut c_void,
+    ) -> c_int {
+        // SAFETY: By the caller.
+        unsafe { *count.cast::<u32>() += 1 };
+        0
+    }
+
+    /// Returns whether the page table of `dev` is nested in another: a guest has that one, and may map
+    /// what it likes.
+    ///
+    /// # Safety
+    ///
+    /// `dev` must be a valid device that is bound to a VFIO driver and [alone](is_alone) in its group,
+    /// with `dev_set->lock` held.
+    unsafe fn is_nested(dev: *mut kernel::bindings::device) -> bool {
+        // SAFETY: iommufd has attached `dev` to a domain, which nobody replaces meanwhile: what
+        // attaches or detaches a device that is alone holds its `dev_set->lock`.
+        unsafe {
+            let domain = kernel::bindings::iommu_get_domain_for_dev(dev);
+
+            domain.is_null() || (*domain).type_ & kernel::bindings::IOMMU_DOMAIN_NESTED != 0
+        }
+    }
 
     impl GuestMemory {
         pub(crate) fn new() -> Self {
@@ -191,13 +256,18 @@ mod access {
         ///
         /// # Safety
         ///
-        /// `dev_set->lock` must be held, and the device must be attached to `pt_id`.
-        pub(crate) unsafe fn attach(&self, pt_id: u32) {
+        /// `dev_set->lock` must be held, and `dev`, a valid device that is bound to a VFIO driver,
+        /// must be attached to `pt_id`.
+        pub(crate) unsafe fn attach(&self, dev: *mut kernel::bindings::device, pt_id: u32) {
             if self.access.load(Relaxed).is_null() || self.ioas.load(Relaxed) != 0 {
                 return;
             }
-            // SAFETY: The caller holds the lock, and there is an access object that is not attached.
+            // SAFETY: The caller holds the lock, and there is an access object that is not attached;
+            // the rest is passed on.
             let ioas = unsafe {
+                if !is_alone(dev) || is_nested(dev) {
+                    return;
+                }
                 match self.try_attach(pt_id) {
                     Ok(()) => Some(pt_id),
                     Err(_) => self.attach_to_the_only_one(),
@@ -222,9 +292,10 @@ mod access {
         /// Attaches to the IOAS of this iommufd, if it has one and no other, and returns its id.
         ///
         /// A page table that user space has made (`IOMMU_HWPT_ALLOC`) is one of an IOAS of the same
-        /// iommufd, and keeps it alive, but nothing exported tells of which. VMMs have only one, and
-        /// that one it is. Ids are given from 1 on: who hides another beyond [`LAST_ID`], or nests the
-        /// page table in another, spoils what is reported to them, and nothing else.
+        /// iommufd, and keeps it alive, but nothing exported tells of which; VMMs have only one, and
+        /// that one it is. Ids are the lowest that are free: one beyond [`LAST_ID`] takes a user who
+        /// has had as many objects at a time, and it is their own log that is spoilt.
+        /// `Documentation/upstreaming.rst` has the export that would replace this.
         ///
         /// # Safety
         ///
@@ -271,9 +342,9 @@ mod access {
             ioas
         }
 
-        pub(super) fn is_readable(&self) -> bool {
-            // With a container there is no access object.
-            self.access.load(Acquire).is_null() || self.ioas.load(Acquire) != 0
+        /// `None` if there is no access object, as with a container.
+        pub(super) fn is_readable(&self) -> Option<bool> {
+            (!self.access.load(Acquire).is_null()).then(|| self.ioas.load(Acquire) != 0)
         }
 
         /// Reads through the access object; `None` if there is none.
@@ -286,7 +357,7 @@ mod access {
             }
             let moves = self.moves.load(Acquire);
             if self.ioas.load(Acquire) == 0 {
-                return Some(Err(ENOENT));
+                return Some(Err(EOPNOTSUPP));
             }
             let result = c_ulong::try_from(iova)
                 .map_err(Error::from)

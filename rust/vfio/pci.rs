@@ -115,6 +115,15 @@ pub trait Driver: Sized + Send + Sync + 'static {
     /// Names of what [`Device::count()`] counts, four at most.
     const COUNTERS: &'static [&'static str] = &[];
 
+    /// Returns whether guest memory may be read through a container, see
+    /// [`Device::read_guest()`].
+    ///
+    /// The owner of a container can make the kernel warn then, once, until type1 is mended: nothing
+    /// for a host whose administrator has not said so.
+    fn reads_containers() -> bool {
+        false
+    }
+
     /// Makes the data of a device that is being bound; user space cannot reach it yet.
     fn probe<'bound>(
         pdev: &'bound pci::Device<Core<'_>>,

@@ -228,10 +228,11 @@ plan_lane() {
 	done
 }
 
-# test_in LANE LIMIT SETTING...: one unit
+# test_in LANE LIMIT SETTING...: one unit. The driver takes the model for silicon, as nothing
+# tests that but this, and is to log in containers, which it does not by itself.
 test_in() {
 	prepare "$1"
-	guest_twice "$1" test "${@:2}"
+	guest_twice "$1" test "$2" "params='recognise_models=0 log_containers=1'" "${@:3}"
 }
 
 # The programs with a guest in the test host, which then has one CPU: the SVM of QEMU 10.0

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "binding.h"
+#include "igbvf_device.h"
 
 const char *driver_name(void)
 {
@@ -126,7 +127,9 @@ int module_remove(void)
 
 int module_insert(void)
 {
-	return module_insert_with("");
+	const char *params = getenv("VMF_PARAMS");
+
+	return module_insert_with(params ? params : "");
 }
 
 int module_insert_with(const char *params)
@@ -156,4 +159,16 @@ long arc_calls(const char *bdf, const char *from, const char *to)
 			return calls;
 	}
 	return 0;
+}
+
+int module_reload(const char *params)
+{
+	int i, ret;
+
+	ret = module_remove();
+	if (!ret)
+		ret = params ? module_insert_with(params) : module_insert();
+	for (i = 0; !ret && i < VF_MAX; i++)
+		ret = bind_driver(vf_bdf(i), driver_name()) ? 0 : -ENODEV;
+	return ret;
 }

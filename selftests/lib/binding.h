@@ -37,6 +37,9 @@ int module_insert(void);
 /* The same with module parameters. */
 int module_insert_with(const char *params);
 
+/* Another set of parameters, or NULL for those of the lab; all VFs are bound anew. */
+int module_reload(const char *params);
+
 /* Calls of one arc since the function was bound, from debugfs; -1 if unknown. */
 long arc_calls(const char *bdf, const char *from, const char *to);
 

@@ -96,6 +96,28 @@ int log_lab_check(struct log_lab *lab)
 	return log_lab_check_in(lab, DMA_LOG_PAGE, &bitmap);
 }
 
+int log_lab_settle(struct log_lab *lab)
+{
+	int ret = log_lab_check(lab);
+
+	return ret ? ret : log_lab_check(lab);
+}
+
+int log_lab_copy(struct log_lab *lab, struct guest_ram *to)
+{
+	struct guest_ram *ram = &lab->guest.ram;
+	struct dma_bitmap bitmap = { 0 };
+	unsigned int page;
+	int ret;
+
+	ret = dma_log_report(log_lab_fd(lab), ram->iova, ram->size, DMA_LOG_PAGE, &bitmap);
+	for (page = 0; !ret && page < ram->size / DMA_LOG_PAGE; page++)
+		if (dma_bitmap_test(&bitmap, page))
+			memcpy(to->vaddr + page * DMA_LOG_PAGE,
+			       ram->vaddr + page * DMA_LOG_PAGE, DMA_LOG_PAGE);
+	return ret;
+}
+
 unsigned int log_lab_precision(const struct log_lab *lab)
 {
 	const struct ram_oracle *oracle = &lab->guest.oracle;

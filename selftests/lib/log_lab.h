@@ -35,7 +35,17 @@ int log_lab_check(struct log_lab *lab);
 /* The same with the report in larger pages, and @bitmap with what it was. */
 int log_lab_check_in(struct log_lab *lab, u64 page_size, struct dma_bitmap *bitmap);
 
-/* Pages of the last reports that were right, in per cent. */
+/* Report, and copy what is reported to @to, as a VMM does. 0 or -errno. */
+int log_lab_copy(struct log_lab *lab, struct guest_ram *to);
+
+/*
+ * What was reported once is reported once more: this takes both. What is left is
+ * the transmit ring, of which nobody knows that all is written back.
+ */
+int log_lab_settle(struct log_lab *lab);
+#define LOG_LAB_IN_DOUBT	2
+
+/* Pages of the last reports that were right, in per cent: half of them, all being told twice. */
 unsigned int log_lab_precision(const struct log_lab *lab);
 
 #endif /* SELFTESTS_LOG_LAB_H */

@@ -14,6 +14,7 @@
 
 #define RX_AREA		(RING_SLOTS_MAX * 16 + 4096)
 #define TX_SLOTS_MAX	32
+#define TX_RINGS	8
 
 /* That of igbvf for frames of 1500 bytes. */
 const struct ring_shape ring_shape_usual = {
@@ -53,7 +54,7 @@ void ring_guest_init(struct ring_guest *guest, size_t ram_size, const u8 *mac)
 	guest_ram_init(&guest->ram, ram_size);
 	guest->rx_area = guest_ram_alloc(&guest->ram, RX_AREA);
 	guest->headers = guest_ram_alloc(&guest->ram, RING_SLOTS_MAX * RING_HEADER_STRIDE);
-	guest->tx = guest_ram_alloc(&guest->ram, TX_SLOTS_MAX * sizeof(*guest->tx));
+	guest->tx_area = guest_ram_alloc(&guest->ram, TX_RINGS * DMA_LOG_PAGE);
 	guest->tx_bufs = guest_ram_alloc(&guest->ram, TX_SLOTS_MAX * NIC_BUF_SIZE);
 	guest->tx_head = guest_ram_alloc(&guest->ram, sizeof(*guest->tx_head));
 	guest->bufs_size = ram_size - guest->ram.used;
@@ -100,10 +101,12 @@ void ring_guest_setup(struct ring_guest *guest, const struct ring_shape *shape, 
 
 void ring_guest_setup_tx(struct ring_guest *guest, u32 slots, bool head_write_back)
 {
-	u64 base = guest_ram_iova(&guest->ram, guest->tx);
 	u64 head = guest_ram_iova(&guest->ram, guest->tx_head);
+	u64 base;
 
 	VFIO_ASSERT_LE(slots, (u32)TX_SLOTS_MAX);
+	guest->tx = (void *)guest->tx_area + guest->tx_rings++ % TX_RINGS * DMA_LOG_PAGE;
+	base = guest_ram_iova(&guest->ram, guest->tx);
 	vf_write(guest->vf, VF_TXDCTL(0), 0);
 	vf_write(guest->vf, VF_TDBAL(0), base);
 	vf_write(guest->vf, VF_TDBAH(0), base >> 32);

@@ -42,7 +42,8 @@ struct ring_guest {
 	u32 next;	/* slot the next frame comes into */
 	u32 tail;	/* as the device knows it */
 	u32 frames;
-	struct vf_tx_desc *tx;
+	struct vf_tx_desc *tx_area, *tx;
+	u32 tx_rings;	/* set up so far */
 	u8 *tx_bufs;
 	u32 *tx_head;
 	u32 tx_slots;
@@ -61,7 +62,10 @@ void ring_guest_free(struct ring_guest *guest);
 /* Join the network with @vf, which has the guest's RAM mapped. 0 or -errno. */
 int ring_guest_up(struct ring_guest *guest, struct vf *vf);
 
-/* Program the queues; with @stop the receive queue is off meanwhile. Nothing is posted. */
+/*
+ * Program the queues; with @stop the receive queue is off meanwhile. Nothing is
+ * posted. The transmit ring is never where one of the last ones was.
+ */
 void ring_guest_setup(struct ring_guest *guest, const struct ring_shape *shape, bool stop);
 void ring_guest_setup_tx(struct ring_guest *guest, u32 slots, bool head_write_back);
 

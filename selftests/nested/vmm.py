@@ -32,8 +32,8 @@ class AgentError(Exception):
 class Machine:
     """What both ends of a migration have in common: all but the VF."""
 
-    # How VFIO gets at the IOMMU: a type1 container, or iommufd.
-    backend: str = "type1"
+    # How VFIO gets at the IOMMU: iommufd, or a type1 container.
+    backend: str = "iommufd" if os.path.exists("/dev/iommu") else "type1"
     # Is it the newer QEMU?
     newer: bool = False
     # "vf": a VF that migrates. "plain": one that cannot. "virtio": emulated, and what stands

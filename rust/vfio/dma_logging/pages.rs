@@ -16,32 +16,44 @@ use kernel::{
 /// Granularity of the log, which is the finest that the uAPI has.
 const PAGE_SHIFT: u32 = 12;
 const PAGE: u64 = 1 << PAGE_SHIFT;
-/// Words of the bitmap in one chunk.
+/// Words of one bitmap in a chunk, which has two.
 const WORDS: usize = 512;
-/// Pages in one chunk, 128 MiB: one bit each.
+/// Pages in one chunk, 128 MiB.
 const CHUNK_SHIFT: u32 = 15;
 const CHUNK_MASK: u64 = (1 << CHUNK_SHIFT) - 1;
 /// Chunks at the same time, 16 MiB of memory. What the addresses are is the guest's choice, and it
 /// must not be able to make the host's memory its own.
-const CHUNKS_MAX: usize = 4096;
+const CHUNKS_MAX: usize = 2048;
 /// Ranges in one report; a user who is told more than that gains nothing by the gaps.
 const REPORT_MAX: usize = 65536;
+/// Pieces that reports of parts may leave of what is dirty as a whole.
+const PIECES_MAX: usize = 256;
 
 static_assert!(WORDS * 64 == 1 << CHUNK_SHIFT);
 
-/// The pages that are to be reported: a sparse bitmap with one bit for each 4 KiB.
+/// The pages that are to be reported, in two reports each: the next one and the one after.
 ///
-/// It never loses a page. What it has no memory for, or what the driver does not know, becomes
+/// The first is what the uAPI asks for. The second is for what the first could not know: a device
+/// whose write was still under way when the user copied the page, and a report that never reached
+/// the user, as the core does not say when it could not write to the bitmap, see
+/// `Documentation/driver-api/vfio-rust.rst`.
+///
+/// What there is no memory for, or what the driver does not know, becomes
 /// [everything](Self::mark_all()) that is being logged.
 pub struct DirtyPages {
     /// What the user has asked for, in ascending order and without overlaps.
     ranges: KVVec<RangeInclusive<u64>>,
     /// Parts of it that are dirty as a whole.
-    unknown: KVVec<RangeInclusive<u64>>,
-    /// By number: the address without its low bits.
+    unknown: Pieces,
+    /// The same, that were reported once.
+    told: Pieces,
+    /// By number, the address without its low bits: one bit for each page that is dirty, then one
+    /// for each that was reported once.
     chunks: RBTree<u64, KVVec<u64>>,
     count: usize,
 }
+
+type Pieces = KVVec<RangeInclusive<u64>>;
 
 impl DirtyPages {
     /// Makes an empty log of `ranges`.
@@ -62,6 +74,7 @@ impl DirtyPages {
         Ok(Self {
             // So that `mark_all()` cannot fail.
             unknown: KVVec::with_capacity(list.len(), GFP_KERNEL_ACCOUNT)?,
+            told: KVVec::new(),
             ranges: list,
             chunks: RBTree::new(),
             count: 0,
@@ -96,6 +109,7 @@ impl DirtyPages {
     pub fn mark_all(&mut self) {
         self.chunks = RBTree::new();
         self.count = 0;
+        self.told.clear();
         self.unknown.clear();
         for range in self.ranges.iter() {
             // There is room for all of them, see `new()`.
@@ -103,7 +117,7 @@ impl DirtyPages {
         }
     }
 
-    /// Returns whether parts are reported as a whole.
+    /// Returns whether parts are reported as a whole, and have not been.
     pub fn is_unknown(&self) -> bool {
         !self.unknown.is_empty()
     }
@@ -116,7 +130,7 @@ impl DirtyPages {
             if self.count >= CHUNKS_MAX {
                 return Err(ENOMEM);
             }
-            let chunk = KVVec::zeroed(WORDS, GFP_KERNEL_ACCOUNT)?;
+            let chunk = KVVec::zeroed(2 * WORDS, GFP_KERNEL_ACCOUNT)?;
             self.chunks
                 .try_create_and_insert(number, chunk, GFP_KERNEL_ACCOUNT)?;
             self.count += 1;
@@ -150,25 +164,43 @@ impl DirtyPages {
     }
 
     fn take_unknown(&mut self, iova: &RangeInclusive<u64>, dirty: &mut DirtyRanges) -> Result {
-        let mut rest = KVVec::new();
+        if self.unknown.is_empty() && self.told.is_empty() {
+            return Ok(());
+        }
+        let (mut unknown, mut told) = (KVVec::new(), KVVec::new());
+        let again = self.told.iter().map(|part| (part, false));
+        let first = self.unknown.iter().map(|part| (part, true));
 
-        for part in self.unknown.iter() {
+        // `pin_init` has a `chain()` in scope as well.
+        for (part, fresh) in Iterator::chain(again, first) {
+            let rest = if fresh { &mut unknown } else { &mut told };
             let Some((first, last)) = overlap(iova, *part.start(), *part.end()) else {
-                rest.push(part.clone(), GFP_KERNEL_ACCOUNT)?;
+                join(rest, part.clone())?;
                 continue;
             };
             dirty.add(first..=last)?;
             if *part.start() < first {
-                rest.push(*part.start()..=first - 1, GFP_KERNEL_ACCOUNT)?;
+                join(rest, *part.start()..=first - 1)?;
             }
             if last < *part.end() {
-                rest.push(last + 1..=*part.end(), GFP_KERNEL_ACCOUNT)?;
+                join(rest, last + 1..=*part.end())?;
+            }
+            if fresh {
+                join(&mut told, first..=last)?;
+            }
+        }
+        for rest in [&mut unknown, &mut told] {
+            if rest.len() > self.ranges.len() + PIECES_MAX {
+                // Too much is always right, and the list must not grow by a piece for each report.
+                rest.clear();
+                rest.extend_from_slice(&self.ranges, GFP_KERNEL_ACCOUNT)?;
             }
         }
         // `mark_all()` counts on its room.
-        let room = self.ranges.len().saturating_sub(rest.len());
-        rest.reserve(room, GFP_KERNEL_ACCOUNT)?;
-        self.unknown = rest;
+        let room = self.ranges.len().saturating_sub(unknown.len());
+        unknown.reserve(room, GFP_KERNEL_ACCOUNT)?;
+        self.unknown = unknown;
+        self.told = told;
         Ok(())
     }
 
@@ -182,8 +214,9 @@ impl DirtyPages {
                 break;
             }
             let mut page = number << CHUNK_SHIFT;
-            for word in chunk.iter_mut() {
-                let mut bits = *word;
+            let (fresh, told) = chunk.split_at_mut(WORDS);
+            for (fresh, told) in fresh.iter_mut().zip(told) {
+                let mut bits = *fresh | *told;
                 while bits != 0 {
                     let bit = bits.trailing_zeros();
                     bits &= bits - 1;
@@ -200,7 +233,8 @@ impl DirtyPages {
                     }
                     // The rest of a page that was asked for in part is still to come.
                     if (from, to) == (first, last) {
-                        *word &= !(1 << bit);
+                        *told = *told & !(1 << bit) | *fresh & 1 << bit;
+                        *fresh &= !(1 << bit);
                     }
                 }
                 page += 64;
@@ -224,6 +258,17 @@ impl DirtyPages {
         }
         Ok(())
     }
+}
+
+/// Adds a piece to a list, to its last one if there is nothing between them.
+fn join(list: &mut Pieces, piece: RangeInclusive<u64>) -> Result {
+    match list.last_mut() {
+        Some(last) if last.end().checked_add(1) == Some(*piece.start()) => {
+            *last = *last.start()..=*piece.end();
+        }
+        _ => list.push(piece, GFP_KERNEL_ACCOUNT)?,
+    }
+    Ok(())
 }
 
 /// Returns the first and last byte that `range` shares with `first..=last`.

@@ -67,7 +67,8 @@ impl<T: Driver> Device<T> {
         pt_id: *mut u32,
     ) -> c_int {
         // SAFETY: This table is only ever set on a `Device<T>`.
-        let memory = unsafe { Self::from_vdev(vdev).guest_memory() };
+        let this = unsafe { Self::from_vdev(vdev) };
+        let memory = this.guest_memory();
         // The core puts the id of the page table there.
         //
         // SAFETY: A local variable of the caller.
@@ -80,7 +81,7 @@ impl<T: Driver> Device<T> {
             let result = bindings::vfio_iommufd_physical_attach_ioas(vdev, pt_id);
 
             // If it fails, the device stays where it was.
-            memory.attach(if result == 0 { id } else { last });
+            memory.attach((*vdev).dev, if result == 0 { id } else { last });
             result
         }
     }
