@@ -14,6 +14,10 @@ ifndef CONFIG_VFIO_PCI_CORE
 $(error This kernel has no vfio-pci core: CONFIG_VFIO_PCI_CORE must be y or m)
 endif
 
+ifneq ($(CONFIG_PAGE_SHIFT),12)
+$(error Pages of 4 KiB only: the pages of a device that user space may map are smaller than those of this kernel)
+endif
+
 # migration_set_state() takes an enum by value through a pointer; bindgen's
 # c_uint has another CFI type id, and the attribute that mends it may not be
 # used outside rust/ in the kernel tree.

@@ -40,5 +40,8 @@ pub mod sysfs;
 
 pub use image::Image;
 
+// Areas of a BAR that may be mapped, and the log of DMA, go by pages of 4 KiB.
+kernel::prelude::static_assert!(kernel::page::PAGE_SIZE == 4096);
+
 /// Prefix of this crate's own log lines, as `module!` would define it.
 const __LOG_PREFIX: &[u8] = b"vfio\0";

@@ -49,7 +49,8 @@ impl<T: Migration> Vtable<T> {
 
     /// # Safety
     ///
-    /// As [`Self::set_state()`]; `state` must be valid for writing.
+    /// As [`Self::set_state()`], but the device need not be open, as the core's debugfs asks as well;
+    /// `state` must be valid for writing.
     unsafe extern "C" fn get_state(
         vdev: *mut bindings::vfio_device,
         state: *mut bindings::vfio_device_mig_state,
@@ -58,7 +59,7 @@ impl<T: Migration> Vtable<T> {
         let dev = unsafe { Device::<T>::from_vdev(vdev) };
 
         from_result(|| {
-            let value = dev.with_session(|_, session| Ok(session.migration.uapi().value()))?;
+            let value = dev.shown_state()?;
             // SAFETY: The core passes a pointer to a local variable.
             unsafe { *state = value };
             Ok(0)

@@ -224,6 +224,7 @@ impl<T: Migration> Profile<T> for Migratable<T> {
     }
 
     fn publish(dev: &Device<T, Open>, state: Option<&State<T>>) {
+        dev.show_state(state.map(|state| state.uapi().value()));
         T::publish(dev, state.and_then(State::run_ref));
     }
 }

@@ -62,10 +62,17 @@ pub struct Device<T: Driver, C: Context = Normal> {
     _context: PhantomData<C>,
 }
 
+/// In place of a state of the uAPI.
+pub(super) const NOT_OPEN: u32 = u32::MAX;
+
 #[pin_data]
 pub(super) struct Inner<T: Driver> {
     /// Number of resets so far; wraps.
     reset_epoch: Atomic<u32>,
+    /// What `session` holds, for those who must not wait for it: the state of the uAPI, or
+    /// [`NOT_OPEN`], and the number of resets that it knows of.
+    pub(super) shown_state: Atomic<u32>,
+    pub(super) shown_epoch: Atomic<u32>,
     guest_memory: GuestMemory,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
@@ -135,6 +142,8 @@ impl<T: Driver> Inner<T> {
     ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             reset_epoch: Atomic::new(0),
+            shown_state: Atomic::new(NOT_OPEN),
+            shown_epoch: Atomic::new(0),
             guest_memory: GuestMemory::new(),
             stats,
             last_error,

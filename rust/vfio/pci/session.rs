@@ -3,6 +3,7 @@
 //! The time between open and close, and the lock over it.
 
 use super::{
+    device::NOT_OPEN,
     Device,
     Driver,
     Open, //
@@ -17,7 +18,10 @@ use crate::{
         Profile as _, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    sync::atomic::Relaxed, //
+};
 
 /// Everything that exists only while the device is open.
 pub(crate) struct Session<T: Driver> {
@@ -45,6 +49,7 @@ impl<T: Driver> Device<T> {
         T::open(dev)?;
         let migration = T::Migration::initial(dev)?;
         T::Migration::publish(dev, Some(&migration));
+        self.inner.shown_epoch.store(epoch, Relaxed);
         // INVARIANT: The device is open.
         *session = Some(Session {
             epoch,
@@ -121,8 +126,43 @@ impl<T: Driver> Device<T> {
                     T::Migration::error()
                 });
             session.epoch = epoch;
+            self.inner.shown_epoch.store(epoch, Relaxed);
         }
         Some((dev, session))
+    }
+
+    /// Leaves the state of the uAPI for [`Self::shown_state()`]; the session lock is held.
+    pub(crate) fn show_state(&self, state: Option<u32>) {
+        self.inner
+            .shown_state
+            .store(state.unwrap_or(NOT_OPEN), Relaxed);
+    }
+
+    /// Returns the state of the uAPI. If an arc, a load or a trap is under way, it is that of before: it
+    /// may take as long as a guest likes, and anybody may ask, through debugfs.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the device is not open.
+    /// - [`EIO`]: it was reset, and does not resume from low power.
+    pub(crate) fn shown_state(&self) -> Result<u32> {
+        let shown = || match self.inner.shown_state.load(Relaxed) {
+            NOT_OPEN => Err(ENODEV),
+            state => Ok(state),
+        };
+        let state = shown()?;
+
+        if self.inner.shown_epoch.load(Relaxed) == self.epoch() {
+            return Ok(state);
+        }
+        // A reset that nobody has settled yet.
+        let _resumed = self.resumed()?;
+        if let Some(mut guard) = self.inner.session.try_lock() {
+            if let Some((dev, session)) = self.settled(&mut guard) {
+                T::Migration::publish(dev, Some(&session.migration));
+            }
+        }
+        shown()
     }
 
     /// Takes note of a write to config space, which may have reset the function.
