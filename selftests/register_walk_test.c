@@ -326,7 +326,7 @@ static const struct budget {
 } budgets[] = {
 	{ false, "RUNNING", "PRE_COPY", 64, 0, 0 },
 	{ false, "PRE_COPY", "RUNNING", 0, 0, 0 },
-	{ false, "RUNNING", "RUNNING_P2P", 13, 5, 0 },
+	{ false, "RUNNING", "RUNNING_P2P", 23, 5, 0 },
 	{ false, "RUNNING_P2P", "STOP", 0, 0, 0 },
 	{ false, "STOP", "STOP_COPY", 59, 0, 0 },
 	{ true, "RUNNING", "RUNNING_P2P", 7, 1, 0 },
@@ -376,9 +376,12 @@ TEST_F(stopped, mmio_within_budget)
 		EXPECT_EQ(1, arc.calls);
 		EXPECT_TRUE(within(arc.reads, limit->reads + limit->waiting));
 		EXPECT_TRUE(within(arc.writes, limit->writes));
-		/* An account that does not count would keep every budget. */
-		EXPECT_EQ(!limit->reads, !arc.reads);
+		/* Less is a wait that is missing, or an account that does not count. */
+		EXPECT_LE(limit->reads, arc.reads);
 	}
+	/* The time that Intel's drivers give to what is under way. */
+	arc = arcs_delta(&a[0], &a[1], "RUNNING", "RUNNING_P2P");
+	EXPECT_LE(10000000, arc.total_ns);
 	vf_close(vf);
 }
 

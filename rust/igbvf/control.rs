@@ -14,7 +14,7 @@ use vmf::profile::igbvf_82576::{
 };
 
 /// Number of 32-bit words in a message.
-pub(crate) const MESSAGE_WORDS: usize = 16;
+pub(crate) const MESSAGE_WORDS: usize = super::regs::MBMEM_WORDS;
 /// A message.
 pub(crate) type Message = [u32; MESSAGE_WORDS];
 /// The part of a reply that says something; the rest is what the buffer held before.
@@ -209,6 +209,13 @@ impl Control {
             *byte = if add { *byte | bit } else { *byte & !bit };
         }
     }
+}
+
+/// Returns whether a message asks for a further unicast address.
+pub(crate) fn adds_unicast(message: &Message) -> bool {
+    let [kind, ..] = *message;
+
+    kind & (TYPE_MASK | INFO_MASK << INFO_SHIFT) == MAC_FILTER_ADD
 }
 
 /// Returns the address in the second and third word of a message.

@@ -7,6 +7,7 @@ use super::{
     stream, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     pci,
     prelude::*,
     sync::atomic::{
@@ -250,7 +251,7 @@ impl Preamble {
             }
         };
         let mut bytes = KVVec::new();
-        bytes.resize(vmf::preamble_len(fields.payload_len()), 0, GFP_KERNEL)?;
+        bytes.resize(vmf::preamble_len(fields.payload_len()), 0, GFP_KERNEL_ACCOUNT)?;
         let mut writer = Writer::new(&mut bytes, stream::CRC).map_err(stream::to_errno)?;
         writer.descriptor(&fields).map_err(stream::to_errno)?;
         let at = writer.position();
@@ -295,9 +296,9 @@ impl Preamble {
             }
         };
         let mut bytes = KVVec::new();
-        bytes.extend_from_slice(stream, GFP_KERNEL)?;
+        bytes.extend_from_slice(stream, GFP_KERNEL_ACCOUNT)?;
         let len = bytes.len() + vmf::section_len(fields.payload_len());
-        bytes.resize(len, 0, GFP_KERNEL)?;
+        bytes.resize(len, 0, GFP_KERNEL_ACCOUNT)?;
         let mut writer =
             Writer::resume(&mut bytes, stream::CRC, self.at).map_err(stream::to_errno)?;
         writer.descriptor(&fields).map_err(stream::to_errno)?;
@@ -326,9 +327,9 @@ impl Preamble {
         refused: impl FnOnce(Refusal),
     ) -> Result<KVVec<u8>> {
         let mut bytes = KVVec::new();
-        bytes.extend_from_slice(stream, GFP_KERNEL)?;
+        bytes.extend_from_slice(stream, GFP_KERNEL_ACCOUNT)?;
         let len = bytes.len() + STATE_LEN_MAX + vmf::section_len(End::LEN);
-        bytes.resize(len, 0, GFP_KERNEL)?;
+        bytes.resize(len, 0, GFP_KERNEL_ACCOUNT)?;
 
         let mut write = || -> core::result::Result<usize, Refusal> {
             let mut writer = Writer::resume(&mut bytes, stream::CRC, self.at)?;

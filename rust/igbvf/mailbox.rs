@@ -93,7 +93,7 @@ impl<'a> Talk<'a> {
     pub(crate) fn begin(dev: &'a Device, bar: Bar<'a>, time: Delta) -> Self {
         bar.write(IVAR_MISC, 0.into());
         release_buffer(bar);
-        let _ = bar.read(V2PMAILBOX);
+        let _ = read(bar);
         Self {
             dev,
             bar,
@@ -106,7 +106,7 @@ impl<'a> Talk<'a> {
     /// Returns whether the physical function is in reset now, at the price of the bits that tell of
     /// earlier ones.
     pub(crate) fn in_reset(&self) -> bool {
-        self.bar.read(V2PMAILBOX).rsti()
+        seen(self.bar).rsti()
     }
 
     /// Waits until the physical function is not in reset.
@@ -154,7 +154,7 @@ impl<'a> Talk<'a> {
 
         self.take_buffer()?;
         // What is left of earlier messages, so that it is not taken for the answer.
-        if was_reset(bar.read(V2PMAILBOX)) {
+        if was_reset(seen(bar)) {
             return Err(Unanswered::Reset);
         }
         write_message(bar, message);
@@ -162,22 +162,22 @@ impl<'a> Talk<'a> {
         self.sent.set(true);
         self.dev.count(Counter::MailboxMessages as usize);
 
-        let mut seen = V2PMAILBOX::zeroed();
+        let mut bits = V2PMAILBOX::zeroed();
         let _ = read_poll_timeout(
             || {
-                seen = V2PMAILBOX::from(u32::from(seen) | u32::from(bar.read(V2PMAILBOX)));
-                Ok(seen)
+                bits = V2PMAILBOX::from(u32::from(bits) | u32::from(seen(bar)));
+                Ok(bits)
             },
-            |&seen| was_reset(seen) || seen.pfack() && seen.pfsts(),
+            |&bits| was_reset(bits) || bits.pfack() && bits.pfsts(),
             POLL_TIME,
             self.within(ANSWER_TIME),
         );
-        if was_reset(seen) {
+        if was_reset(bits) {
             return Err(Unanswered::Reset);
         }
-        if !seen.pfsts() {
+        if !bits.pfsts() {
             // It reads, and does not answer, who has not sent `VF_RESET`.
-            return Err(if seen.pfack() {
+            return Err(if bits.pfack() {
                 Unanswered::Forgotten
             } else {
                 Unanswered::Silent
@@ -219,7 +219,7 @@ impl<'a> Talk<'a> {
             }
         }
         // Bits about messages that the guest has not sent.
-        let register = self.bar.read(V2PMAILBOX);
+        let register = seen(self.bar);
         if !vfu {
             release_buffer(self.bar);
         }
@@ -230,11 +230,11 @@ impl<'a> Talk<'a> {
     }
 
     fn take_buffer(&self) -> core::result::Result<(), Unanswered> {
-        let seen = take_buffer(self.bar, self.within(BUFFER_TIME));
+        let bits = take_buffer(self.bar, self.within(BUFFER_TIME));
 
-        if was_reset(seen) {
+        if was_reset(bits) {
             Err(Unanswered::Reset)
-        } else if seen.vfu() {
+        } else if bits.vfu() {
             Ok(())
         } else {
             Err(Unanswered::Silent)
@@ -245,6 +245,24 @@ impl<'a> Talk<'a> {
     fn within(&self, time: Delta) -> Delta {
         time.min(self.time - self.start.elapsed())
     }
+}
+
+/// Reads the register.
+///
+/// # Errors
+///
+/// - [`EIO`]: it is all ones, of which bits 31 to 8 do not exist: the device is not there, and has
+///   said nothing.
+fn read(bar: Bar<'_>) -> Result<V2PMAILBOX> {
+    match bar.read(V2PMAILBOX) {
+        register if u32::from(register) == u32::MAX => Err(EIO),
+        register => Ok(register),
+    }
+}
+
+/// Reads the register of a device that may not be there: it then says nothing.
+fn seen(bar: Bar<'_>) -> V2PMAILBOX {
+    read(bar).unwrap_or(V2PMAILBOX::zeroed())
 }
 
 /// Returns whether the register tells of a reset of the physical function.
@@ -263,18 +281,18 @@ pub(crate) fn short(kind: u32, first: u32, second: u32) -> Message {
 /// Tries to take hold of the buffer; returns all bits that were seen meanwhile, as reading clears
 /// some.
 fn take_buffer(bar: Bar<'_>, time: Delta) -> V2PMAILBOX {
-    let mut seen = V2PMAILBOX::zeroed();
+    let mut bits = V2PMAILBOX::zeroed();
     let _ = read_poll_timeout(
         || {
             bar.write_reg(V2PMAILBOX::zeroed().with_vfu(true));
-            seen = V2PMAILBOX::from(u32::from(seen) | u32::from(bar.read(V2PMAILBOX)));
-            Ok(seen)
+            bits = V2PMAILBOX::from(u32::from(bits) | u32::from(seen(bar)));
+            Ok(bits)
         },
-        |seen| seen.vfu(),
+        |bits| bits.vfu(),
         POLL_TIME,
         time,
     );
-    seen
+    bits
 }
 
 /// Lets go of the buffer.
@@ -302,29 +320,46 @@ fn write_message(bar: Bar<'_>, message: &Message) {
     }
 }
 
+/// Reads the message that is in the mailbox memory, as it is about to be sent: what the guest has not
+/// written of it is there from other messages, its own and those of the physical function.
+pub(crate) fn read_message(bar: Bar<'_>) -> Message {
+    let mut message = [0; MESSAGE_WORDS];
+
+    for (index, word) in message.iter_mut().enumerate() {
+        if let Some(at) = MBMEM::try_at(index) {
+            *word = bar.read(at).into();
+        }
+    }
+    message
+}
+
 /// Reads the register on behalf of the guest, who has not seen what this clears.
-pub(crate) fn look(bar: Bar<'_>, shadow: &mut Shadow) -> V2PMAILBOX {
-    let register = bar.read(V2PMAILBOX);
+///
+/// # Errors
+///
+/// - [`EIO`]: the device is not there.
+pub(crate) fn look(bar: Bar<'_>, shadow: &mut Shadow) -> Result<V2PMAILBOX> {
+    let register = read(bar)?;
 
     shadow.observe(register, || read_reply(bar));
-    register
+    Ok(register)
 }
 
 /// Sends the message that the guest waits for the answer of; there is none if it cannot be sent.
 ///
 /// Returns all bits that were seen, as [`look()`] does.
 pub(crate) fn send_request(bar: Bar<'_>, shadow: &mut Shadow) -> V2PMAILBOX {
-    let Some(&request) = shadow.mailbox.request() else {
+    let Some(&request) = shadow.mailbox.pending() else {
         return V2PMAILBOX::zeroed();
     };
-    let seen = take_buffer(bar, BUFFER_TIME);
+    let bits = take_buffer(bar, BUFFER_TIME);
 
-    shadow.observe(seen.with_pfsts(false), || read_reply(bar));
-    if seen.vfu() {
+    shadow.observe(bits.with_pfsts(false), || read_reply(bar));
+    if bits.vfu() {
         write_message(bar, &request);
         bar.write_reg(V2PMAILBOX::zeroed().with_req(true));
     }
-    seen
+    bits
 }
 
 /// Takes up what the physical function has said, and waits for its answer if the guest does.
@@ -332,13 +367,13 @@ pub(crate) fn send_request(bar: Bar<'_>, shadow: &mut Shadow) -> V2PMAILBOX {
 /// Not getting one is no error: the guest has the time-outs for that. Returns all bits that were
 /// seen, as [`look()`] does.
 pub(crate) fn rest(bar: Bar<'_>, shadow: &mut Shadow, time: Delta) -> V2PMAILBOX {
-    let mut seen = V2PMAILBOX::zeroed();
+    let mut bits = V2PMAILBOX::zeroed();
     let answered = read_poll_timeout(
         || {
-            let register = look(bar, shadow);
+            let register = look(bar, shadow).unwrap_or(V2PMAILBOX::zeroed());
 
-            seen = V2PMAILBOX::from(u32::from(seen) | u32::from(register));
-            Ok(shadow.mailbox.request().is_none() || register.rsti())
+            bits = V2PMAILBOX::from(u32::from(bits) | u32::from(register));
+            Ok(shadow.mailbox.pending().is_none() || register.rsti())
         },
         |&done| done,
         POLL_TIME,
@@ -347,5 +382,5 @@ pub(crate) fn rest(bar: Bar<'_>, shadow: &mut Shadow, time: Delta) -> V2PMAILBOX
     if answered.is_err() {
         shadow.mailbox.give_up();
     }
-    seen
+    bits
 }

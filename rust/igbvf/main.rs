@@ -81,6 +81,8 @@ pub(crate) struct Igbvf {
     heads: Heads,
     /// The features that the guest uses, for those who must not wait for it.
     used: format::Used,
+    /// The physical function may keep further unicast addresses for this function.
+    unicast: Atomic<bool>,
     /// How often the state of another device was loaded; wraps.
     loads: Atomic<u32>,
 }
@@ -89,6 +91,11 @@ impl Igbvf {
     /// Returns what the head registers of this device say.
     fn heads(&self) -> Heads {
         self.heads
+    }
+
+    /// The physical function is about to be asked for a further unicast address.
+    fn note_unicast(&self) {
+        self.unicast.store(true, Relaxed);
     }
 
     /// Returns how often the device has become another one.
@@ -144,6 +151,7 @@ impl vfio_pci::Driver for Igbvf {
                 format,
                 heads,
                 used: format::Used::new(),
+                unicast: Atomic::new(false),
                 loads: Atomic::new(0),
             }
         })
@@ -154,6 +162,8 @@ impl vfio_pci::Driver for Igbvf {
     }
 
     fn open(dev: &Device) -> Result {
+        // The last owner may have come by another driver.
+        dev.data().note_unicast();
         scrub::before_use(dev)
     }
 

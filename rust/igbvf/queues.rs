@@ -9,6 +9,7 @@ use super::{
     regs::{
         Bar,
         QUEUES,
+        RDH,
         RDT,
         RXDCTL,
         RXDCTL_RESET,
@@ -16,7 +17,8 @@ use super::{
         TDT,
         TXDCTL,
         V2PMAILBOX, //
-    }, //
+    },
+    slot::Heads, //
 };
 use kernel::{
     io::{
@@ -25,9 +27,15 @@ use kernel::{
         Io, //
     },
     prelude::*,
-    time::Delta, //
+    time::{
+        delay::fsleep,
+        Delta, //
+    }, //
 };
 
+/// Time that Intel's drivers give a function to finish when all of its queues were switched off, see
+/// `igbvf_down()` in `drivers/net/ethernet/intel/igbvf/netdev.c`.
+const SETTLE_TIME: Delta = Delta::from_millis(10);
 /// Time for a queue to finish what it is doing, on silicon. QEMU is done when the store returns.
 const DRAIN_TIME: Delta = Delta::from_millis(100);
 const POLL_TIME: Delta = Delta::from_micros(100);
@@ -108,12 +116,13 @@ impl Held {
     }
 }
 
-/// Switches off all queues, which go on if one of them does not stop.
+/// Switches off all queues, which go on if one of them does not stop. Nothing is under way any more
+/// when this returns, 710 ms later at most.
 ///
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: a queue does not stop.
-pub(crate) fn stop(bar: Bar<'_>) -> Result<Held> {
+pub(crate) fn stop(bar: Bar<'_>, heads: Heads) -> Result<Held> {
     let held = Held::read(bar);
 
     // Receive first: what still arrives may make the guest send, never the other way round.
@@ -121,6 +130,7 @@ pub(crate) fn stop(bar: Bar<'_>) -> Result<Held> {
         .and_then(|()| stop_rx::<1>(bar, &held))
         .and_then(|()| stop_tx::<0>(bar, &held))
         .and_then(|()| stop_tx::<1>(bar, &held))
+        .and_then(|()| if held.starts_any() { settle(bar, heads) } else { Ok(()) })
     {
         // What can be started again is; the guest's own driver deals with the rest.
         let _ = start(bar, &held);
@@ -169,6 +179,47 @@ fn stop_tx<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
         DRAIN_TIME,
     );
     bar.write(TXDCTL::at(N), control.with_enable(false));
+    // What is being read or written back comes to its end first; the read also makes sure that the
+    // write has arrived.
+    read_poll_timeout(
+        || Ok(bar.read(TXDCTL::at(N))),
+        |control| !control.enable(),
+        POLL_TIME,
+        DRAIN_TIME,
+    )?;
+    Ok(())
+}
+
+/// Waits until a function whose queues are off has written what it had to: no register says so, but
+/// the heads stay put. A model whose heads are exact has nothing left to do.
+///
+/// # Errors
+///
+/// - [`ETIMEDOUT`]: a head still moves after 100 ms.
+pub(crate) fn settle(bar: Bar<'_>, heads: Heads) -> Result {
+    let now = || -> [u32; 2 * QUEUES] {
+        [
+            bar.read(RDH::at(0)).into(),
+            bar.read(RDH::at(1)).into(),
+            bar.read(TDH::at(0)).into(),
+            bar.read(TDH::at(1)).into(),
+        ]
+    };
+
+    if heads == Heads::Exact {
+        return Ok(());
+    }
+    let mut last = now();
+    fsleep(SETTLE_TIME);
+    read_poll_timeout(
+        || {
+            let before = core::mem::replace(&mut last, now());
+            Ok(before == last)
+        },
+        |&quiet| quiet,
+        SETTLE_TIME,
+        DRAIN_TIME,
+    )?;
     Ok(())
 }
 

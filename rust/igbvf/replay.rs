@@ -217,7 +217,8 @@ fn add_vlans(talk: &Talk<'_>, control: &Control) -> Outcome {
 /// address then. It also keeps further addresses, the frame size, and what a guest has set beside it
 /// by a size that makes no sense.
 ///
-/// With `after_reset` the VF was just reset, and the physical function has noticed.
+/// With `after_reset` the VF was just reset, and the physical function has noticed; without `unicast`
+/// there are no further addresses, for which igb writes a line to the host's log if it has to refuse.
 ///
 /// # Errors
 ///
@@ -226,17 +227,23 @@ pub(crate) fn leave(
     talk: &Talk<'_>,
     bar: Bar<'_>,
     mut after_reset: bool,
+    unicast: bool,
 ) -> Outcome<Option<[u8; 6]>> {
     for _ in 1..ATTEMPTS {
-        match leave_once(talk, bar, after_reset) {
+        match leave_once(talk, bar, after_reset, unicast) {
             Err(failure) if failure.forgotten => after_reset = false,
             result => return result,
         }
     }
-    leave_once(talk, bar, after_reset)
+    leave_once(talk, bar, after_reset, unicast)
 }
 
-fn leave_once(talk: &Talk<'_>, bar: Bar<'_>, after_reset: bool) -> Outcome<Option<[u8; 6]>> {
+fn leave_once(
+    talk: &Talk<'_>,
+    bar: Bar<'_>,
+    after_reset: bool,
+    unicast: bool,
+) -> Outcome<Option<[u8; 6]>> {
     // Nothing reaches this VF before the next `VF_RESET`, and the device is cleared before that.
     if talk.in_reset() {
         return Ok(None);
@@ -250,10 +257,12 @@ fn leave_once(talk: &Talk<'_>, bar: Bar<'_>, after_reset: bool) -> Outcome<Optio
         reset(bar);
         preset = vf_reset(talk)?;
     }
-    match clear_unicast(talk) {
-        // The host has set the address, and lets the VF change nothing: the caller says so.
-        Err(failure) if failure.reply != 0 && preset.is_some() => (),
-        result => result?,
+    if unicast {
+        match clear_unicast(talk) {
+            // The host has set the address, and lets the VF change nothing: the caller says so.
+            Err(failure) if failure.reply != 0 && preset.is_some() => (),
+            result => result?,
+        }
     }
     let message = short(SET_LPE, NO_LPE, 0);
     ask(talk, &message, "the PF refuses the frame size")?;

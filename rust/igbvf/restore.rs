@@ -44,6 +44,7 @@ use super::{
     Device, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     io::{
         register::Array,
         Io, //
@@ -107,6 +108,9 @@ fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result
         unicast: state.unicast,
     };
 
+    if control.unicast.count != 0 {
+        dev.data().note_unicast();
+    }
     let talk = Talk::begin(dev, bar, replay::REPLAY_TIME);
     replay::replay(&talk, bar, &control, reset_done)
         .map_err(|failure| failed(failure.reason, failure.reply.into(), failure.message.into()))?;
@@ -138,14 +142,13 @@ fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result
         mailbox: Mailbox::restored(
             state.mailbox.r2c.into(),
             has(SavedMailbox::FLAGS_VFU),
-            state.mailbox.vmbmem,
             has(SavedMailbox::FLAGS_REQUEST_PENDING).then_some(state.mailbox.request),
             reset_done,
             control,
         ),
     };
     Ok(Stopped::arrived(
-        KBox::new(shadow, GFP_KERNEL).map_err(|_| failed("out of memory", 0, 0))?,
+        KBox::new(shadow, GFP_KERNEL_ACCOUNT).map_err(|_| failed("out of memory", 0, 0))?,
         Held {
             rxdctl: [rx0.rxdctl, rx1.rxdctl],
             txdctl: [tx0.txdctl, tx1.txdctl],

@@ -33,6 +33,7 @@ use super::{
     Device, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     io::{
         register::Array,
         Io, //
@@ -85,7 +86,7 @@ impl Running {
         };
 
         Ok(Self {
-            shadow: KBox::new(shadow, GFP_KERNEL)?,
+            shadow: KBox::new(shadow, GFP_KERNEL_ACCOUNT)?,
         })
     }
 
@@ -109,7 +110,7 @@ impl Running {
             Err(err) => return Err((self, err)),
         };
         let bar: Bar<'_> = &guard;
-        let mut held = match queues::stop(bar) {
+        let mut held = match queues::stop(bar, dev.data().heads()) {
             Ok(held) => held,
             Err(err) => return Err((self, err)),
         };
@@ -147,8 +148,8 @@ impl Quiesced {
         dev: &Device,
     ) -> core::result::Result<Running, (Self, Error)> {
         match dev.mmio(BAR).and_then(|guard| {
-            look(&guard, &mut self.shadow, &mut self.held);
-            start(&guard, &self.shadow, &self.held)
+            look(&guard, &mut self.shadow, &mut self.held)?;
+            start(dev, &guard, &self.shadow, &self.held)
         }) {
             Ok(()) => Ok(Running {
                 shadow: self.shadow,
@@ -164,7 +165,7 @@ impl Quiesced {
     ///
     /// - [`EIO`]: the device does not decode memory.
     pub(crate) fn stop(mut self, dev: &Device) -> core::result::Result<Stopped, (Self, Error)> {
-        if self.shadow.mailbox.request().is_some() {
+        if self.shadow.mailbox.pending().is_some() {
             match dev.mmio(BAR) {
                 Ok(guard) => {
                     // On the way to here there was the time for it, unless it is a later one.
@@ -211,10 +212,19 @@ impl Stopped {
     }
 
     /// Takes up what the physical function has said; returns whether it has said anything.
-    pub(crate) fn look(&mut self, bar: Bar<'_>) -> bool {
-        let register = look(bar, &mut self.shadow, &mut self.held);
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: the device is not there.
+    pub(crate) fn look(&mut self, bar: Bar<'_>) -> Result<bool> {
+        let register = look(bar, &mut self.shadow, &mut self.held)?;
 
-        u32::from(register) & R2C != 0 || register.rsti()
+        Ok(u32::from(register) & R2C != 0 || register.rsti())
+    }
+
+    /// Returns whether the guest has run here, and not just arrived.
+    pub(crate) fn has_run(&self) -> bool {
+        self.arrived.is_none()
     }
 
     /// Returns the transmit tails, given what the registers hold.
@@ -256,7 +266,7 @@ impl Stopped {
         let guard = dev.mmio(BAR)?;
         let bar: Bar<'_> = &guard;
 
-        self.look(bar);
+        self.look(bar)?;
         if self.held.starts_any() && !dev.is_bus_master()? {
             dev.report(fmt!(
                 "not started: queues are enabled and bus mastering is off"
@@ -286,11 +296,15 @@ impl Stopped {
 }
 
 /// Looks at the mailbox of a stopped device, on behalf of the guest.
-fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> V2PMAILBOX {
-    let register = mailbox::look(bar, shadow);
+///
+/// # Errors
+///
+/// - [`EIO`]: the device is not there.
+fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> Result<V2PMAILBOX> {
+    let register = mailbox::look(bar, shadow)?;
 
     held.take_note(register);
-    register
+    Ok(register)
 }
 
 /// Lets the guest have the device.
@@ -298,9 +312,11 @@ fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> V2PMAILBOX {
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: a queue does not start; all of them are off again.
-fn start(bar: Bar<'_>, shadow: &Shadow, held: &Held) -> Result {
+fn start(dev: &Device, bar: Bar<'_>, shadow: &Shadow, held: &Held) -> Result {
     if let Err(err) = queues::start(bar, held) {
         scrub::quiet(bar);
+        // As far as it goes: the device is to be as stopped as it was.
+        let _ = queues::settle(bar, dev.data().heads());
         return Err(err);
     }
     bar.write(EIMS, shadow.eims.into());

@@ -54,7 +54,8 @@ use kernel::{
         register::Array,
         Io, //
     },
-    prelude::*, //
+    prelude::*,
+    sync::atomic::Relaxed, //
 };
 
 /// Switches queues and interrupts off and drops stale causes: the first step of a load.
@@ -110,16 +111,23 @@ pub(crate) fn depart(dev: &Device, bar: Bar<'_>) {
 fn clear(dev: &Device, bar: Bar<'_>, after_reset: bool) -> Option<[u8; 6]> {
     quiet(bar);
     let talk = Talk::begin(dev, bar, replay::LEAVE_TIME);
-    let preset = replay::leave(&talk, bar, after_reset).unwrap_or_else(|failure| {
-        // Not fatal: a guest cannot come up either as long as the PF is like this.
-        dev.warn(fmt!(
-            "traces of the last user may be left: {}: message {:#010x}, reply {:#010x}",
-            failure.reason,
-            failure.message,
-            failure.reply
-        ));
-        None
-    });
+    let unicast = &dev.data().get_ref().unicast;
+    let preset = match replay::leave(&talk, bar, after_reset, unicast.load(Relaxed)) {
+        Ok(preset) => {
+            unicast.store(false, Relaxed);
+            preset
+        }
+        Err(failure) => {
+            // Not fatal: a guest cannot come up either as long as the PF is like this.
+            dev.warn(fmt!(
+                "traces of the last user may be left: {}: message {:#010x}, reply {:#010x}",
+                failure.reason,
+                failure.message,
+                failure.reply
+            ));
+            None
+        }
+    };
     forget(bar);
     preset
 }

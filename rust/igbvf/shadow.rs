@@ -7,7 +7,6 @@ use super::{
         Control,
         Message,
         Reply,
-        MESSAGE_WORDS,
         VF_RESET, //
     },
     mailbox,
@@ -69,12 +68,13 @@ pub(crate) struct Mailbox {
     /// The guest holds the buffer, and goes on to while it is stopped: what it has written, or is
     /// about to read, must not be overwritten. The physical function waits 11 ms at most.
     pub(crate) vfu: bool,
-    /// The message that the guest has written, sent or not.
-    draft: Message,
     /// The message that the guest has sent and that was not answered yet.
     request: Option<Message>,
     /// The physical function has read it.
     taken: bool,
+    /// It has, and did not answer in all the time that there is for that. It may still do so, and what
+    /// it then agrees to stands.
+    late: bool,
     /// The guest has sent a message since the device was scrubbed.
     used: bool,
     /// `VF_RESET` was answered: the physical function has switched the queues on.
@@ -117,27 +117,30 @@ impl Mailbox {
         self.r2c
     }
 
-    /// The guest has written a word of the mailbox memory.
-    pub(crate) fn guest_wrote(&mut self, word: usize, value: u32) {
-        if let Some(draft) = self.draft.get_mut(word) {
-            *draft = value;
-        }
-    }
-
-    /// The guest has written the register.
-    pub(crate) fn guest_commanded(&mut self, register: V2PMAILBOX) {
+    /// The guest has written the register; `message` is what is in the mailbox memory.
+    pub(crate) fn guest_commanded(
+        &mut self,
+        register: V2PMAILBOX,
+        message: impl FnOnce() -> Message,
+    ) {
         if register.req() {
-            self.request = Some(self.draft);
+            self.request = Some(message());
             self.taken = false;
+            self.late = false;
             self.used = true;
         }
         // A request lets go of the buffer, and so does a write without the bit.
         self.vfu = register.vfu() && !register.req();
     }
 
-    /// Returns the message that the guest waits for an answer to.
-    pub(crate) fn request(&self) -> Option<&Message> {
-        self.request.as_ref()
+    /// Returns whether there may be an answer still.
+    pub(crate) fn is_asking(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// Returns the message that the guest waits for an answer to, if there is time for one.
+    pub(crate) fn pending(&self) -> Option<&Message> {
+        self.request.as_ref().filter(|_| !self.late)
     }
 
     /// The function was reset: the physical function has forgotten it. The registers of the mailbox
@@ -149,11 +152,9 @@ impl Mailbox {
     }
 
     /// There was no answer in all the time that there is for one: a message that was taken is not
-    /// going to have one, and one that was not has got lost.
+    /// sent again, and one that was not has got lost.
     pub(crate) fn give_up(&mut self) {
-        if self.taken {
-            self.request = None;
-        }
+        self.late = self.taken;
     }
 
     /// Returns whether the physical function may keep anything for the guest.
@@ -162,24 +163,19 @@ impl Mailbox {
     }
 
     /// Makes the mailbox of a guest that comes from elsewhere.
-    ///
-    /// `draft` is what it finds in the mailbox memory.
     pub(crate) fn restored(
         r2c: u32,
         vfu: bool,
-        draft: Message,
         request: Option<Message>,
         reset_done: bool,
         control: Control,
     ) -> Self {
-        const { assert!(MESSAGE_WORDS == super::regs::MBMEM_WORDS) };
-
         Self {
             r2c: r2c & R2C,
             vfu,
-            draft,
             request,
             taken: false,
+            late: false,
             used: true,
             reset_done,
             control,

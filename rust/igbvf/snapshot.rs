@@ -3,6 +3,7 @@
 //! Registers to state.
 
 use super::{
+    mailbox::read_message,
     queues::Held,
     regs::{
         join,
@@ -13,8 +14,6 @@ use super::{
         EITR,
         IVAR,
         IVAR_MISC,
-        MBMEM,
-        MBMEM_WORDS,
         QUEUES,
         RDBAH,
         RDBAL,
@@ -44,6 +43,7 @@ use super::{
     Device, //
 };
 use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     io::{
         register::Array,
         Io, //
@@ -67,18 +67,43 @@ use vmf::profile::igbvf_82576::{
 /// # Errors
 ///
 /// - [`ENOMEM`]
-/// - [`EIO`]: the device does not decode memory.
+/// - [`EIO`]: the device does not decode memory, or is not there.
+/// - [`EOPNOTSUPP`]: no destination could start it; it is logged.
 pub(crate) fn save(dev: &Device, stopped: &mut Stopped) -> Result<KBox<State>> {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let state = read_stopped(bar, stopped)?;
+    let mut state = read_stopped(bar, stopped)?;
 
-    if stopped.look(bar) {
+    if stopped.look(bar)? {
         // The physical function has sent something meanwhile, or was reset.
-        read_stopped(bar, stopped)
-    } else {
-        Ok(state)
+        state = read_stopped(bar, stopped)?;
     }
+    // VMMs restore `PCI_COMMAND` of a device that has just arrived before they start it, not before.
+    if stopped.has_run() {
+        startable(dev, &state)?;
+    }
+    Ok(state)
+}
+
+/// Looks whether a destination would start the device: it has no descriptors to read for queues
+/// that are on, and would swallow their rings.
+///
+/// # Errors
+///
+/// - [`EOPNOTSUPP`]: queues are enabled and bus mastering is off; it is logged.
+/// - that of the access to config space.
+fn startable(dev: &Device, state: &State) -> Result {
+    let mut rx = state.rx_queue.iter().map(|queue| RXDCTL::from(queue.rxdctl));
+    let mut tx = state.tx_queue.iter().map(|queue| TXDCTL::from(queue.txdctl));
+    let starts_any = rx.any(|control| control.enable()) || tx.any(|control| control.enable());
+
+    if starts_any && !dev.is_bus_master()? {
+        dev.report(fmt!(
+            "state not expressible: queues are enabled and bus mastering is off"
+        ));
+        return Err(EOPNOTSUPP);
+    }
+    Ok(())
 }
 
 fn read_stopped(bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
@@ -101,16 +126,18 @@ fn read_stopped(bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
 ///
 /// - [`ENOMEM`]
 /// - [`EIO`]: the device does not decode memory.
-/// - [`EOPNOTSUPP`]: a value is out of the ranges of the profile; it is logged.
+/// - [`EOPNOTSUPP`]: a value is out of the ranges of the profile, or no destination could start the
+///   device; it is logged.
 pub(crate) fn expressible(dev: &Device, shadow: &Shadow) -> Result {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    read(bar, shadow, &Held::read(bar), transmit_tails(bar))?
-        .validate()
-        .map_err(|refusal| {
-            stream::not_expressible(dev, refusal);
-            EOPNOTSUPP
-        })
+    let state = read(bar, shadow, &Held::read(bar), transmit_tails(bar))?;
+
+    state.validate().map_err(|refusal| {
+        stream::not_expressible(dev, refusal);
+        EOPNOTSUPP
+    })?;
+    startable(dev, &state)
 }
 
 fn transmit_tails(bar: Bar<'_>) -> [u32; QUEUES] {
@@ -124,7 +151,7 @@ fn transmit_tails(bar: Bar<'_>) -> [u32; QUEUES] {
 fn read(bar: Bar<'_>, shadow: &Shadow, held: &Held, tails: [u32; QUEUES]) -> Result<KBox<State>> {
     let control = &shadow.mailbox.control;
     // Most of a page, and the callers are deep in the stack already.
-    let mut state = KBox::new(State::default(), GFP_KERNEL)?;
+    let mut state = KBox::new(State::default(), GFP_KERNEL_ACCOUNT)?;
 
     state.rx_queue = [
         RxQueue {
@@ -217,19 +244,13 @@ fn read_tx<const N: usize>(bar: Bar<'_>, held: &Held, tails: [u32; QUEUES]) -> T
 }
 
 fn read_mailbox(bar: Bar<'_>, mailbox: &Mailbox) -> SavedMailbox {
-    let mut vmbmem = [0; MBMEM_WORDS];
-    for (index, word) in vmbmem.iter_mut().enumerate() {
-        if let Some(at) = MBMEM::try_at(index) {
-            *word = bar.read(at).into();
-        }
-    }
     let mut flags = 0;
     for (flag, set) in [
         (SavedMailbox::FLAGS_VFU, mailbox.vfu),
         (SavedMailbox::FLAGS_VF_RESET_DONE, mailbox.reset_done),
         (
             SavedMailbox::FLAGS_REQUEST_PENDING,
-            mailbox.request().is_some(),
+            mailbox.pending().is_some(),
         ),
     ] {
         if set {
@@ -237,8 +258,8 @@ fn read_mailbox(bar: Bar<'_>, mailbox: &Mailbox) -> SavedMailbox {
         }
     }
     SavedMailbox {
-        vmbmem,
-        request: mailbox.request().copied().unwrap_or_default(),
+        vmbmem: read_message(bar),
+        request: mailbox.pending().copied().unwrap_or_default(),
         // CAST: the bits are in the low byte.
         r2c: mailbox.unseen() as u8,
         flags,

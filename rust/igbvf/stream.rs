@@ -11,7 +11,10 @@ use super::{
     shadow::Shadow,
     Device, //
 };
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
+    prelude::*, //
+};
 use vfio::{
     data_file::{
         Peek,
@@ -193,7 +196,7 @@ impl Incoming {
     pub(crate) fn new(dev: &Device) -> Result<KBox<Self>> {
         let caps = format(dev).capabilities();
         let mut buffer = KVVec::new();
-        buffer.resize(caps.buffer_len(), 0, GFP_KERNEL)?;
+        buffer.resize(caps.buffer_len(), 0, GFP_KERNEL_ACCOUNT)?;
         let buffer = Buffer(buffer);
 
         // Together they are too much for the stack, through which this would go several times.
@@ -202,7 +205,7 @@ impl Incoming {
                 reader: Reader::new(caps, CRC, buffer),
                 loader: Loader::default(),
             },
-            GFP_KERNEL,
+            GFP_KERNEL_ACCOUNT,
         )?)
     }
 

@@ -6,6 +6,7 @@
 //! (transmit) is mapped into the guest; what comes here of it is from a VMM that does not map it.
 
 use super::{
+    control::adds_unicast,
     mailbox,
     queues::Held,
     regs::{
@@ -41,7 +42,7 @@ use vfio::{
 /// What an offset means to the traps; everything else is passed through.
 enum Place {
     Ctrl,
-    MailboxMemory(usize),
+    MailboxMemory,
     MailboxControl,
     PbaClear,
     PsrType,
@@ -63,7 +64,7 @@ impl Place {
 
         match offset {
             0x0000 | 0x0004 => Place::Ctrl,
-            0x0800..=0x083c => Place::MailboxMemory((offset - 0x0800) / 4),
+            0x0800..=0x083c => Place::MailboxMemory,
             V2PMAILBOX::OFFSET => Place::MailboxControl,
             super::regs::PBACL::OFFSET => Place::PbaClear,
             super::regs::PSRTYPE::OFFSET => Place::PsrType,
@@ -100,7 +101,7 @@ impl Traps for Igbvf {
 
         Ok(match (Place::of(offset), held) {
             (Place::MailboxControl, held) => {
-                let register = look(bar, shadow, held);
+                let register = look(bar, shadow, held)?;
                 shadow.mailbox.guest_read(register)
             }
             (Place::Statistic(index), _) => {
@@ -132,20 +133,26 @@ impl Traps for Igbvf {
                 }
                 bar.write(CTRL, control);
             }
-            (Place::MailboxMemory(word), held) => {
-                if shadow.mailbox.request().is_some() {
+            (Place::MailboxMemory, held) => {
+                if shadow.mailbox.is_asking() {
                     // Before the guest can write over the reply.
-                    look(bar, shadow, held);
+                    look(bar, shadow, held)?;
                 }
-                shadow.mailbox.guest_wrote(word, value);
                 bar.try_write32(value, offset)?;
             }
             (Place::MailboxControl, held) => {
-                shadow.mailbox.guest_commanded(value.into());
+                let message = || {
+                    let message = mailbox::read_message(bar);
+                    if adds_unicast(&message) {
+                        dev.data().note_unicast();
+                    }
+                    message
+                };
+                shadow.mailbox.guest_commanded(value.into(), message);
                 bar.write(V2PMAILBOX, value.into());
                 if shadow.mailbox.vfu {
                     // Granted only if the physical function does not hold the buffer.
-                    shadow.mailbox.vfu = look(bar, shadow, held).vfu();
+                    shadow.mailbox.vfu = look(bar, shadow, held)?.vfu();
                 }
             }
             // It would clear pending interrupts of the physical function.
@@ -189,13 +196,17 @@ impl Traps for Igbvf {
 }
 
 /// Looks at the mailbox on behalf of the guest.
-fn look(bar: Bar<'_>, shadow: &mut Shadow, held: Option<&mut Held>) -> V2PMAILBOX {
-    let register = mailbox::look(bar, shadow);
+///
+/// # Errors
+///
+/// - [`EIO`]: the device is not there.
+fn look(bar: Bar<'_>, shadow: &mut Shadow, held: Option<&mut Held>) -> Result<V2PMAILBOX> {
+    let register = mailbox::look(bar, shadow)?;
 
     if let Some(held) = held {
         held.take_note(register);
     }
-    register
+    Ok(register)
 }
 
 /// Returns what is remembered, and what is held back if the device is not running.
