@@ -26,6 +26,13 @@ kbuild() {
 	in_root make -C "$KDIR" "-j$JOBS" M="$IN_TOP" MO="$IN_TOP/build/$lane/module" "${KFLAGS[@]}" "$@"
 }
 
+# The modules that some tests load to change how the host behaves.
+build_test_modules() {
+	mkdir -p "$BUILD/$1/test-modules"
+	in_root make -C "$KDIR" "-j$JOBS" M="$IN_TOP/selftests/modules" \
+		MO="$IN_TOP/build/$1/test-modules" "${KFLAGS[@]}" modules
+}
+
 # Compilers are quiet when all is well, and name files as they are in the clone.
 build_module() {
 	kbuild "$1" modules
@@ -46,6 +53,8 @@ ensure_built() {
 
 build_all() {
 	step "module-$1" "building the module for lane $1" "$BUILD/$1/module.log" build_module "$1"
+	step "test-modules-$1" "building the test modules for lane $1" \
+		"$BUILD/$1/test-modules.log" build_test_modules "$1"
 	with_lock "$BUILD/selftests.lock" step selftests 'building the selftests' \
 		"$BUILD/selftests.log" build_selftests
 	with_lock "$BUILD/nested.lock" step nested 'making the initramfs of the nested guest' \
@@ -69,10 +78,11 @@ build_initramfs() {
 	else
 		cp "$CACHE/${KDIR##*/}/modules.builtin" "$CACHE/${KDIR##*/}/modules.order" "$mods/"
 	fi
+	mkdir -p "$mods/updates"
 	if [[ -e $BUILD/$lane/module/$MODULE.ko ]]; then
-		mkdir -p "$mods/updates"
 		cp "$BUILD/$lane/module/$MODULE.ko" "$mods/updates/"
 	fi
+	cp "$BUILD/$lane/test-modules/"*.ko "$mods/updates/"
 	cp "$BUILD/vmfctl" "$TOP/Documentation/admin-guide/qemu-hook.sh" "$dir/bin/"
 	for script in "$TOP"/selftests/*_test.sh; do
 		cp "$script" "$dir/tests/$(basename "$script" .sh)"
