@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VMM has replaced the pages of a receive ring by such that fault, and does not answer
+ * the fault: while DMA is logged, who rings the doorbell waits for it in the kernel.
+ * That is its own affair. Nobody else waits with it, and it can be killed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <linux/types.h>
+#include <linux/userfaultfd.h>
+
+#include <libvfio.h>
+
+#include "binding.h"
+#include "deadline.h"
+#include "handshake.h"
+#include "log_lab.h"
+#include "migration.h"
+#include "pf_admin.h"
+
+#include "kselftest_harness.h"
+
+#define SIBLING		2
+#define FILE_MS		2000
+#define KILL_MS		5000
+#define BIND_MS		10000
+#define NUMVFS_MS	10000
+
+static const u8 guest_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x1a };
+
+FIXTURE(fault) {
+	pid_t vmm;
+	const char *bdf;
+};
+
+/* Faults in @area from here on, which nobody answers; an fd or -errno. */
+static int make_area_fault(void *area, size_t size)
+{
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register range = {
+		.range = { .start = (u64)area, .len = size },
+		.mode = UFFDIO_REGISTER_MODE_MISSING,
+	};
+	int fd;
+
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (mmap(area, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+		 0) != area)
+		return -errno;
+	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
+		return -errno;
+	return fd;
+}
+
+static void *ring_doorbell(void *arg)
+{
+	vf_write(arg, VF_RDT(0), 20);
+	return NULL;
+}
+
+/* The VMM: tells that there is a fault, and does nothing more. */
+static int run_vmm(int tell)
+{
+	struct ring_guest guest;
+	struct pollfd pfd = { .events = POLLIN };
+	pthread_t thread;
+	struct vf *vf;
+	int ret;
+
+	ring_guest_init(&guest, LOG_LAB_RAM, guest_mac);
+	vf = vf_open_mode(vf_bdf(0), MODE_IOMMUFD, &guest.ram);
+	ret = ring_guest_up(&guest, vf);
+	if (ret)
+		return ret;
+	ring_guest_setup(&guest, &ring_shape_usual, true);
+	ret = dma_log_start_simple(vf_fd(vf), guest.ram.iova, guest.ram.size);
+	if (ret)
+		return ret;
+	pfd.fd = make_area_fault(guest.rx_area, DMA_LOG_PAGE);
+	if (pfd.fd < 0)
+		return pfd.fd;
+	ret = pthread_create(&thread, NULL, ring_doorbell, vf);
+	if (ret)
+		return -ret;
+	if (poll(&pfd, 1, NIC_TIMEOUT_MS) != 1)
+		return -ETIMEDOUT;
+	if (write(tell, "f", 1) != 1)
+		return -errno;
+	for (;;)
+		pause();
+}
+
+FIXTURE_SETUP(fault)
+{
+	int tell[2];
+	char c;
+
+	self->bdf = vf_bdf(0);
+	ASSERT_EQ(0, pipe(tell));
+	self->vmm = fork();
+	ASSERT_LE(0, self->vmm);
+	if (!self->vmm) {
+		close(tell[0]);
+		_exit(-run_vmm(tell[1]));
+	}
+	close(tell[1]);
+	ASSERT_EQ(1, read(tell[0], &c, 1)) {
+		TH_LOG("the VMM does not wait in a fault");
+	}
+	close(tell[0]);
+}
+
+static bool end_vmm(pid_t *vmm)
+{
+	int status;
+
+	if (*vmm > 0) {
+		kill(*vmm, SIGKILL);
+		if (!deadline_reap(*vmm, KILL_MS, &status))
+			return false;
+		*vmm = 0;
+	}
+	return true;
+}
+
+FIXTURE_TEARDOWN(fault)
+{
+	EXPECT_TRUE(end_vmm(&self->vmm));
+}
+
+/* Whatever it says, it says it now. */
+static int read_file(void *path)
+{
+	char buf[8192];
+	int fd;
+
+	fd = open(path, O_RDONLY);
+	while (fd >= 0 && read(fd, buf, sizeof(buf)) > 0)
+		;
+	return 0;
+}
+
+/* How many files of a directory there are; those that do not answer are in @hung. */
+static unsigned int read_files(const char *path, unsigned int *hung)
+{
+	struct dirent *entry;
+	unsigned int n = 0;
+	char file[512];
+	DIR *dir;
+
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir))) {
+		if (*entry->d_name == '.')
+			continue;
+		n++;
+		snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		if (deadline_call(read_file, file, FILE_MS)) {
+			ksft_print_msg("%s does not answer\n", file);
+			(*hung)++;
+		}
+	}
+	closedir(dir);
+	return n;
+}
+
+TEST_F_TIMEOUT(fault, files_of_the_device_answer, 60)
+{
+	unsigned int hung = 0;
+	char path[256];
+
+	format_path(path, sizeof(path), self->bdf, "");
+	EXPECT_LE(4, read_files(path, &hung));
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", MODULE_NAME, self->bdf);
+	if (!access(path, F_OK))
+		EXPECT_LE(3, read_files(path, &hung));
+	EXPECT_EQ(0, hung);
+}
+
+static int rebind(void *arg)
+{
+	int ret = unbind_driver(arg);
+
+	if (ret)
+		return ret;
+	return bind_driver(arg, driver_name()) ? 0 : -ENODEV;
+}
+
+TEST_F_TIMEOUT(fault, sibling_is_bound_again, 60)
+{
+	const char *bdf = vf_bdf(SIBLING);
+	struct mig_buf stream = { 0 };
+	struct vf *vf;
+
+	ASSERT_EQ(0, deadline_call(rebind, (void *)bdf, BIND_MS));
+	vf = vf_open_mode(bdf, MODE_IOMMUFD, NULL);
+	EXPECT_EQ(0, mig_save(vf_fd(vf), &stream));
+	vf_close(vf);
+	mig_buf_free(&stream);
+}
+
+static void expect_works(struct __test_metadata *_metadata, const char *bdf)
+{
+	struct mig_buf stream = { 0 };
+	struct vf *vf = vf_open_mode(bdf, MODE_IOMMUFD, NULL);
+
+	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, mig_state(vf_fd(vf)));
+	EXPECT_EQ(0, mig_save(vf_fd(vf), &stream));
+	vf_close(vf);
+	mig_buf_free(&stream);
+}
+
+TEST_F_TIMEOUT(fault, vmm_can_be_killed, 60)
+{
+	ASSERT_TRUE(end_vmm(&self->vmm));
+	expect_works(_metadata, self->bdf);
+}
+
+static int set_vfs(void *number)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", vf_pf_bdf());
+	return sysfs_write(path, number);
+}
+
+/* That waits for the VMM, and for nobody who looks at the device. */
+TEST_F_TIMEOUT(fault, functions_can_be_removed, 90)
+{
+	pid_t reader, remover;
+	char path[256];
+	int i;
+
+	format_path(path, sizeof(path), self->bdf, "descriptor");
+	reader = deadline_begin(read_file, path);
+	ASSERT_LT(0, reader);
+	usleep(100000);
+	remover = deadline_begin(set_vfs, "0");
+	ASSERT_LT(0, remover);
+	usleep(500000);
+	/* The VMM has the device. */
+	EXPECT_EQ(0, waitpid(remover, NULL, WNOHANG));
+	ASSERT_TRUE(end_vmm(&self->vmm));
+	ASSERT_EQ(0, deadline_end(remover, NUMVFS_MS));
+	EXPECT_EQ(0, deadline_end(reader, FILE_MS));
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", self->bdf);
+	EXPECT_NE(0, access(path, F_OK));
+
+	ASSERT_EQ(0, set_vfs("4"));
+	for (i = 0; i < VF_MAX; i++)
+		ASSERT_TRUE(bind_driver(vf_bdf(i), driver_name()));
+	ASSERT_EQ(0, pf_wait_link(true));
+	expect_works(_metadata, self->bdf);
+}
+
+static void userfaults_or_skip(void)
+{
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	ksft_print_header();
+	ksft_exit_skip("this kernel has no CONFIG_USERFAULTFD: %s\n", strerror(errno));
+}
+
+int main(int argc, char **argv)
+{
+	log_lab_or_skip();
+	userfaults_or_skip();
+	return test_harness_run(argc, argv);
+}
