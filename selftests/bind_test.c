@@ -189,12 +189,31 @@ TEST_F(regions, traps_take_aligned_words_only)
 		}
 		EXPECT_EQ(4, vf_region_access(self->vf, false, reg, data, 4));
 	}
-	EXPECT_EQ(4, vf_region_access(self->vf, false, VF_BAR0_SIZE - 4, data, 4));
-	/* Cut off at the end, as by the core. */
-	EXPECT_EQ(4, vf_region_access(self->vf, false, VF_BAR0_SIZE - 4, data, 8));
-	EXPECT_EQ(4, vf_region_access(self->vf, true, VF_BAR0_SIZE - 4, data, 8));
-	EXPECT_EQ(-EINVAL, vf_region_access(self->vf, false, VF_BAR0_SIZE, data, 4));
-	EXPECT_EQ(-EINVAL, vf_region_access(self->vf, true, VF_BAR0_SIZE, data, 4));
+}
+
+/* As vfio-pci has it: what is there is read or written, and there is nothing beyond. */
+TEST_F(regions, accesses_end_with_the_bar)
+{
+	u32 data[16], left, i;
+
+	for (left = 4; left <= 16; left += 4) {
+		memset(data, 0x5a, sizeof(data));
+		EXPECT_EQ((int)left, vf_region_access(self->vf, false, VF_BAR0_SIZE - left, data,
+						      sizeof(data)));
+		/* The user's buffer is left alone from there on. */
+		for (i = left / 4; i < ARRAY_SIZE(data); i++)
+			EXPECT_EQ(0x5a5a5a5a, data[i]);
+		EXPECT_EQ((int)left, vf_region_access(self->vf, false, VF_BAR0_SIZE - left, data,
+						      left));
+	}
+	/* No register is there. */
+	memset(data, 0, sizeof(data));
+	EXPECT_EQ(4, vf_region_access(self->vf, true, VF_BAR0_SIZE - 4, data, sizeof(data)));
+	EXPECT_EQ(4, vf_region_access(self->vf, true, VF_BAR0_SIZE - 4, data, 4));
+	for (i = 0; i < 8; i += 4) {
+		EXPECT_EQ(-EINVAL, vf_region_access(self->vf, false, VF_BAR0_SIZE + i, data, 4));
+		EXPECT_EQ(-EINVAL, vf_region_access(self->vf, true, VF_BAR0_SIZE + i, data, 4));
+	}
 }
 
 TEST_F(regions, registers_hold_what_is_written)
