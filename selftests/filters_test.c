@@ -218,6 +218,60 @@ TEST_F(filters, request_on_the_way)
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 
+/*
+ * A reply has put the guest's address into words 1 and 2, and the guest writes only
+ * word 0 for its next message: what is sent is what is in the buffer.
+ */
+static void expect_reset(struct __test_metadata *_metadata, struct testnet *net)
+{
+	u32 msg[3] = { VF_MSG_RESET };
+
+	/* Without CTRL.RST the PF still has the address. */
+	ASSERT_EQ(0, nic_mailbox(net->guest.vf, msg, 1, 3));
+	ASSERT_EQ(VF_MSG_RESET | VF_MSG_ACK, msg[0]);
+	ASSERT_EQ(0, memcmp(&msg[1], net->guest.mac, MAC_LEN));
+}
+
+TEST_F(filters, T10_address_left_by_a_reply)
+{
+	struct testnet *net = &self->net;
+	u32 msg = VF_MSG_SET_MAC;
+
+	/* Something else than an address is what the guest has written last. */
+	ASSERT_EQ(0, vf_set_vlan(self->vf, VID, true));
+	expect_reset(_metadata, net);
+	ASSERT_EQ(0, nic_mailbox(self->vf, &msg, 1, 1));
+	ASSERT_EQ(VF_MSG_SET_MAC | VF_MSG_ACK | VF_MSG_CTS, msg);
+	/* It has the address of the guest. */
+	EXPECT_NE(NULL, filters_move(net, &self->stream, 2));
+	EXPECT_TRUE(probe_both(net, net->guest.mac, UNTAGGED));
+	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
+}
+
+TEST_F(filters, T11_vlan_left_by_a_reply)
+{
+	u32 msg = VF_MSG_SET_VLAN | 1 << VF_MSG_INFO_SHIFT, vid;
+	struct testnet *net = &self->net;
+	const u8 *filters;
+
+	memcpy(&vid, net->guest.mac, sizeof(vid));
+	vid &= 0xfff;
+	ASSERT_NE(VID, vid);
+	ASSERT_EQ(0, vf_set_vlan(self->vf, VID, true));
+	ASSERT_EQ(0, vf_set_vlan(self->vf, VID, false));
+	expect_reset(_metadata, net);
+	ASSERT_EQ(0, nic_mailbox(self->vf, &msg, 1, 1));
+	ASSERT_EQ(VF_MSG_SET_VLAN | 1 << VF_MSG_INFO_SHIFT | VF_MSG_ACK | VF_MSG_CTS, msg);
+	ASSERT_TRUE(tagged(net, vid, STRIPPED));
+
+	filters = filters_move(net, &self->stream, 2);
+	ASSERT_NE(NULL, filters);
+	EXPECT_TRUE(filters_have_vlan(filters, vid));
+	EXPECT_EQ(1, filters_vlans(filters));
+	EXPECT_TRUE(tagged(net, vid, STRIPPED));
+	EXPECT_TRUE(tagged(net, VID, DROPPED));
+}
+
 TEST_F(filters, T12_all_of_them)
 {
 	const u16 hash = vf_multicast_hash(group);
