@@ -332,6 +332,57 @@ TEST_F(dma_log, a_tail_outside_of_the_ring)
 	EXPECT_GE(LOG_LAB_IN_DOUBT, dma_bitmap_count(&bitmap));
 }
 
+/* Neither has a ring of no length an end. A container is reported as a whole anyway. */
+static void expect_all_and_then_little(struct __test_metadata *_metadata, struct log_lab *lab)
+{
+	bool precise = !strcmp(lab->guest.vf->iommu->mode->name, MODE_IOMMUFD);
+	struct dma_bitmap bitmap;
+
+	EXPECT_EQ(0, log_lab_check_in(lab, DMA_LOG_PAGE, &bitmap));
+	EXPECT_EQ(lab->guest.oracle.pages, dma_bitmap_count(&bitmap));
+	ASSERT_TRUE(log_lab_receive(lab, 4));
+	EXPECT_EQ(0, log_lab_check_in(lab, DMA_LOG_PAGE, &bitmap));
+	EXPECT_EQ(lab->guest.oracle.pages, dma_bitmap_count(&bitmap));
+
+	ring_guest_setup(&lab->guest, &ring_shape_usual, true);
+	ring_guest_setup_tx(&lab->guest, 16, false);
+	/* What was reported is reported once more. */
+	EXPECT_EQ(0, log_lab_check(lab));
+	EXPECT_EQ(0, log_lab_check(lab));
+	ring_guest_post(&lab->guest, 20);
+	ASSERT_TRUE(log_lab_receive(lab, 20));
+	EXPECT_EQ(0, log_lab_check_in(lab, DMA_LOG_PAGE, &bitmap));
+	if (precise)
+		EXPECT_GT(20, dma_bitmap_count(&bitmap));
+}
+
+TEST_F(dma_log, a_receive_ring_of_no_length)
+{
+	ASSERT_EQ(0, log_lab_start(&self->lab));
+	ring_guest_post(self->guest, 20);
+	vf_write(self->guest->vf, VF_RDLEN(0), 0);
+	ASSERT_NE(vf_read(self->guest->vf, VF_RDH(0)), vf_read(self->guest->vf, VF_RDT(0)));
+	expect_all_and_then_little(_metadata, &self->lab);
+}
+
+/* The guest comes to the tail only then. */
+TEST_F(dma_log, a_tail_in_a_ring_of_no_length)
+{
+	ASSERT_EQ(0, log_lab_start(&self->lab));
+	vf_write(self->guest->vf, VF_RDLEN(0), 0);
+	vf_write(self->guest->vf, VF_RDT(0), 5);
+	expect_all_and_then_little(_metadata, &self->lab);
+}
+
+TEST_F(dma_log, a_transmit_ring_of_no_length)
+{
+	ASSERT_EQ(0, log_lab_start(&self->lab));
+	vf_write(self->guest->vf, VF_TDLEN(0), 0);
+	vf_write(self->guest->vf, VF_TDT(0), 5);
+	ASSERT_NE(vf_read(self->guest->vf, VF_TDH(0)), vf_read(self->guest->vf, VF_TDT(0)));
+	expect_all_and_then_little(_metadata, &self->lab);
+}
+
 int main(int argc, char **argv)
 {
 	log_lab_or_skip();
