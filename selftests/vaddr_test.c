@@ -17,6 +17,7 @@
 
 #include <libvfio.h>
 
+#include "binding.h"
 #include "kernel_log.h"
 #include "log_lab.h"
 
@@ -44,6 +45,8 @@ FIXTURE_VARIANT_ADD(vaddr, of_a_mapping) {
 
 FIXTURE_SETUP(vaddr)
 {
+	/* As it is for who has set nothing: containers are not read. */
+	ASSERT_EQ(0, module_reload(""));
 	ASSERT_EQ(0, log_lab_open(&self->lab, MODE_VFIO_TYPE1V2_IOMMU, LOG_LAB_RAM));
 	self->guest = &self->lab.guest;
 	self->iommu = self->guest->vf->iommu;
@@ -59,6 +62,7 @@ FIXTURE_TEARDOWN(vaddr)
 {
 	log_lab_close(&self->lab);
 	close(self->log);
+	EXPECT_EQ(0, module_reload(NULL));
 }
 
 static int take_vaddr(struct iommu *iommu, const struct guest_ram *ram, bool all)
