@@ -7,6 +7,7 @@
 
 #include <linux/anon_inodes.h>
 #include <linux/crc32.h>
+#include <linux/fault-inject.h>
 #include <linux/iommufd.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>

@@ -28,6 +28,8 @@ use vfio_bindings as bindings;
 mod counters;
 pub mod data_file;
 pub mod dma_logging;
+#[cfg(CONFIG_FAULT_INJECTION)]
+mod fault;
 mod guest_memory;
 pub mod image;
 mod last_error;

@@ -2,6 +2,8 @@
 
 //! Counts of what each arc of the state machine costs, shown in debugfs.
 
+#[cfg(CONFIG_FAULT_INJECTION)]
+use crate::fault::Faults;
 use crate::migration::state::{
     self,
     MigState, //
@@ -41,6 +43,8 @@ pub struct MmioStats {
     writes: Atomic<u64>,
     nanos: Atomic<u64>,
     timed: Atomic<bool>,
+    #[cfg(CONFIG_FAULT_INJECTION)]
+    faults: Faults,
 }
 
 /// A point in time of [`MmioStats`].
@@ -58,6 +62,8 @@ impl MmioStats {
             writes: Atomic::new(0),
             nanos: Atomic::new(0),
             timed: Atomic::new(false),
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            faults: Faults::new(),
         }
     }
 
@@ -163,6 +169,12 @@ impl Stats {
         result
     }
 
+    /// Prints how many accesses have failed on purpose, and the last of them.
+    #[cfg(CONFIG_FAULT_INJECTION)]
+    pub(crate) fn show_faults(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mmio.faults.show(f)
+    }
+
     /// Prints a line per arc that has run: `FROM TO calls reads writes mmio_ns total_ns`.
     pub(crate) fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Copied out, so that no arc waits for the reader of the file.
@@ -206,8 +218,24 @@ impl<T: ?Sized> Clone for Counted<'_, T> {
 }
 
 impl<'a, T: ?Sized> Counted<'a, T> {
-    pub(crate) fn new(mmio: Mmio<'a, T>, stats: &'a MmioStats) -> Self {
-        Self { mmio, stats }
+    pub(crate) fn new(mmio: Mmio<'a, T>, stats: &'a MmioStats) -> Self
+    where
+        T: KnownSize,
+    {
+        let view = Self { mmio, stats };
+
+        #[cfg(CONFIG_FAULT_INJECTION)]
+        stats.faults.begin(view.address());
+        view
+    }
+
+    /// Returns the kernel's address of what is viewed.
+    #[cfg(CONFIG_FAULT_INJECTION)]
+    fn address(self) -> usize
+    where
+        T: KnownSize,
+    {
+        MmioBackend::as_ptr(self.mmio).cast::<u8>().addr()
     }
 }
 
@@ -245,13 +273,27 @@ impl IoBackend for CountedBackend {
 
 impl IoCapable<u32> for CountedBackend {
     fn io_read<'a>(view: Self::View<'a, u32>) -> u32 {
-        view.stats
-            .access(&view.stats.reads, || MmioBackend::io_read(view.mmio))
+        view.stats.access(&view.stats.reads, || {
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            let value = view
+                .stats
+                .faults
+                .read(view.address(), || MmioBackend::io_read(view.mmio));
+            #[cfg(not(CONFIG_FAULT_INJECTION))]
+            let value = MmioBackend::io_read(view.mmio);
+
+            value
+        })
     }
 
     fn io_write<'a>(view: Self::View<'a, u32>, value: u32) {
         view.stats.access(&view.stats.writes, || {
-            MmioBackend::io_write(view.mmio, value)
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            view.stats
+                .faults
+                .write(view.address(), || MmioBackend::io_write(view.mmio, value));
+            #[cfg(not(CONFIG_FAULT_INJECTION))]
+            MmioBackend::io_write(view.mmio, value);
         });
     }
 }

@@ -77,7 +77,7 @@ pub(super) struct Inner<T: Driver> {
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
     counters: Arc<Counters>,
-    /// Shows the three as long as the device is bound; a data file can keep the rest for longer, and
+    /// Shows these as long as the device is bound; a data file can keep the rest for longer, and
     /// the names must be free when the device is bound again.
     #[pin]
     debugfs: Mutex<Option<Files>>,
@@ -94,6 +94,8 @@ struct Files {
     _arcs: File<Stats>,
     _last_error: File<LastError>,
     _counters: File<Counters>,
+    #[cfg(CONFIG_FAULT_INJECTION)]
+    _faults: File<Stats>,
 }
 
 impl Files {
@@ -125,6 +127,15 @@ impl Files {
                     c"counters",
                     Ok::<_, Error>(counters.clone()),
                     &|counters: &Arc<Counters>, f| counters.show(f),
+                ),
+                GFP_KERNEL,
+            )?,
+            #[cfg(CONFIG_FAULT_INJECTION)]
+            _faults: KBox::pin_init(
+                dir.read_callback_file(
+                    c"faults",
+                    Ok::<_, Error>(stats.clone()),
+                    &|stats: &Arc<Stats>, f| stats.show_faults(f),
                 ),
                 GFP_KERNEL,
             )?,
