@@ -25,6 +25,15 @@ accel() {
 	fi
 }
 
+# guest_gib LANE: the memory of its test host. KASAN alone takes an eighth of it, and what
+# is freed stays in quarantine; a nested guest has to fit in, too.
+guest_gib() {
+	case $1 in
+	debug) echo 4 ;;
+	*) echo 2 ;;
+	esac
+}
+
 # run_dir LANE: a folder for this run's logs; a lane may be booted several times
 # at once. Holds a lock on it until the process ends.
 run_dir() {
@@ -46,9 +55,9 @@ run_dir() {
 # third is connected to the monitor of QEMU, so that a test can pull the cable.
 # The settings become /vmf.conf of the guest's init.
 boot() {
-	local lane=$1 seconds=$2 in_run=$IN_TOP/${RUN#"$TOP/"} memory=2G serial=stdio accel
+	local lane=$1 seconds=$2 in_run=$IN_TOP/${RUN#"$TOP/"} memory serial=stdio accel
 	shift 2
-	[[ $lane != debug ]] || memory=4G
+	memory=$(guest_gib "$lane")G
 	[[ -z ${VMF_INTERACTIVE:-} ]] || serial=mon:stdio
 	# errexit may be off here (the caller looks at the status), and what a former
 	# run left must never be booted, or be taken for this run's log.

@@ -42,8 +42,8 @@ usage() {
 	  -a ARGS     arguments for each program (-a '-t name' picks one test of it)
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
-	  -s SECONDS  time limit of each program (default 300, debug 600,
-	              nested*_test 600)
+	  -s SECONDS  time limit of each program (default 300, nested*_test 600;
+	              debug 600, nested*_test 2400)
 	  -c          the cargo tests and the fuzz targets as well
 	VMF_GUESTS is how many test hosts run at once (default: one for each CPU, if
 	there is memory for them), VMF_GUEST_SECONDS the time limit of each; VMF_APPEND
@@ -180,7 +180,7 @@ cmd_test() {
 	shift $((OPTIND - 1))
 	lanes=("$@")
 	((${#lanes[@]})) || lanes=(debian full)
-	count_guests
+	count_guests "${lanes[@]}"
 	begin_count
 	for lane in "${lanes[@]}"; do
 		prepare "$lane"
@@ -202,9 +202,9 @@ cmd_test() {
 
 # plan_lane LANE SETTING...: a test host for each nested program, and one for the others.
 plan_lane() {
-	local lane=$1 each=${limit:-300} whole=2400 program nested=()
+	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-600} program nested=()
 	shift
-	[[ $lane != debug ]] || each=${limit:-600} whole=5400
+	[[ $lane != debug ]] || each=${limit:-600} whole=7200 with_guest=${limit:-2400}
 	for program in "$TOP"/selftests/*_test.*; do
 		program=$(basename "${program%.*}")
 		# shellcheck disable=SC2053 # a pattern
@@ -215,16 +215,9 @@ plan_lane() {
 		add_unit "$lane" test_in "$lane" "$whole" "tests='$glob'" "without='$NESTED'" "timeout=$each" "$@"
 	fi
 	for program in "${nested[@]}"; do
-		# By name it is run anywhere.
-		if [[ $lane == debug && $glob == '*' ]]; then
-			echo "SKIP $lane/$program: a guest in an instrumented and emulated host takes minutes to boot" >>"$NOTES"
-			TOTAL_SKIPPED=$((TOTAL_SKIPPED + 1))
-			continue
-		fi
-		each=${limit:-600}
 		run_dir "$lane"
-		add_unit "$lane/$program" nested_host test_in "$lane" $((each + 200)) "tests=$program" \
-			"timeout=$each" "$@"
+		add_unit "$lane/$program" nested_host test_in "$lane" $((with_guest + 300)) \
+			"tests=$program" "timeout=$with_guest" "$@"
 	done
 }
 

@@ -10,14 +10,14 @@
 UNIT_NAME=() UNIT_RUN=() UNIT_COMMAND=() UNIT_PID=() UNIT_START=() UNIT_DONE=()
 UNITS_DIR=''
 
-# The memory of a test host in GiB, as in boot.sh.
-GUEST_GIB=2
-
-# Sets GUESTS, how many units may run at once.
+# count_guests LANE...: sets GUESTS, how many units of these lanes may run at once.
 count_guests() {
-	local free cpus
+	local free cpus lane each=0
+	for lane; do
+		(($(guest_gib "$lane") <= each)) || each=$(guest_gib "$lane")
+	done
 	cpus=$(nproc)
-	free=$(awk -v each=$GUEST_GIB '/^MemAvailable:/ { print int($2 / 1048576 / each) }' /proc/meminfo)
+	free=$(awk -v each="$each" '/^MemAvailable:/ { print int($2 / 1048576 / each) }' /proc/meminfo)
 	GUESTS=${VMF_GUESTS:-$((free < cpus ? free : cpus))}
 	[[ $GUESTS =~ ^[0-9]+$ ]] || refuse "VMF_GUESTS is no number: $GUESTS"
 	((GUESTS > 0)) || GUESTS=1

@@ -16,6 +16,7 @@ from bench_net import MAC, NO_MAC, TAPS, Bridge, bind, driver_of, set_vf_mac, st
 from bench_table import row
 from guest import NETDEV
 from migrate import Migration
+from pace import allow
 from pf import GUEST, HOST, MASK
 from stage import check
 from streams import TCP_PORT, UDP_PORT, Peer
@@ -58,7 +59,7 @@ class Watch:
     def settle(self, seconds=1.0, timeout=60):
         """Until all has arrived again, and goes on to do so."""
         first = self.peer.ask("report")
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while True:
             now = self.peer.ask("report")
             if all(now[name] > first[name] + 2 for name in ("ping_answered", "udp_received")):

@@ -4,6 +4,7 @@
 import re
 import time
 
+from pace import allow
 from vmm import AgentError, Machine, Vmm, VmmError
 
 NETDEV = "eth0"
@@ -67,7 +68,7 @@ class Guest:
         return counts
 
     def wait_carrier(self, timeout=30):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while not self.carrier():
             if time.monotonic() > end:
                 raise AgentError(f"{NETDEV} has no carrier after {timeout} s")

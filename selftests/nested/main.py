@@ -18,6 +18,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
+from pace import allow
 from stage import Hopeless, Stage
 from vmm import Machine
 
@@ -57,7 +58,7 @@ def run(stage, test):
     try:
         # The boot has limits of its own.
         stage.use(getattr(test, "machine", Machine()))
-        signal.alarm(getattr(test, "seconds", SECONDS))
+        signal.alarm(allow(getattr(test, "seconds", SECONDS)))
         test(stage)
         stage.check_guest()
         return True

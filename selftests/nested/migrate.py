@@ -4,6 +4,7 @@
 import os
 import time
 
+from pace import allow
 from vmm import Vmm
 
 # The destination says when it has what it needs before the source stops: of our
@@ -74,7 +75,7 @@ class Migration:
 
     def wait(self, *wanted, timeout=120):
         """Until the source says one of these states; what it says of itself then."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while True:
             info = self.query()
             status = info.get("status")

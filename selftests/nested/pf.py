@@ -8,6 +8,8 @@ import struct
 import subprocess
 import time
 
+from pace import allow
+
 HOST = "10.82.0.1"
 GUEST = "10.82.0.2"
 MASK = "255.255.255.0"
@@ -55,7 +57,7 @@ class Pf:
             self.icmp.recv(65536)
         begin = time.monotonic()
         self.icmp.sendto(request, (GUEST, 0))
-        while (left := begin + timeout - time.monotonic()) > 0:
+        while (left := begin + allow(timeout) - time.monotonic()) > 0:
             if not select.select([self.icmp], [], [], left)[0]:
                 break
             packet = self.icmp.recv(65536)
@@ -66,7 +68,7 @@ class Pf:
 
     def ping_until(self, timeout=30):
         """An answer at last: frames may be lost, as when the device is stopped."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while time.monotonic() < end:
             if self.ping(1) is not None:
                 return True
@@ -79,7 +81,7 @@ class Pf:
 
     def receive(self, stream, first, count, timeout=10):
         """The numbers of the frames that came, until all are there."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         seen = []
         while (left := end - time.monotonic()) > 0:
             if set(range(first, first + count)) <= set(seen):

@@ -5,6 +5,8 @@ import json
 import socket
 import time
 
+from pace import allow
+
 
 class QmpError(Exception):
     """The VMM refused a command, or is gone."""
@@ -13,7 +15,7 @@ class QmpError(Exception):
 class Qmp:
     def __init__(self, path, alive, timeout=60):
         """Waits until the VMM listens; alive() raises if it has ended."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while True:
             alive()
             self.socket = socket.socket(socket.AF_UNIX)
@@ -35,7 +37,7 @@ class Qmp:
 
     def receive(self, timeout):
         """The next message, whatever it is."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while b"\n" not in self.buffer:
             left = end - time.monotonic()
             if left <= 0:
@@ -76,7 +78,7 @@ class Qmp:
 
     def wait_event(self, name, timeout=60):
         """Takes the event out of those that came, or waits for it."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while True:
             for event in self.events:
                 if event["event"] == name:

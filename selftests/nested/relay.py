@@ -11,6 +11,8 @@ import socket
 import struct
 import threading
 
+from pace import allow
+
 # QEMU's framing of what it has read from a device: this, the length, the bytes, all big-endian.
 BLOCK = struct.pack(">Q", 0xFFFFFFFFEF100004)
 BLOCK_HEADER = len(BLOCK) + 8
@@ -65,7 +67,7 @@ class Relay:
         thread.start()
 
     def wait_held(self, timeout=60):
-        self.held.wait(timeout)
+        self.held.wait(allow(timeout))
         if not self.here:
             raise RelayError(f"not at the {self.hold} in {timeout} s, seen: {self.seen}") from self.error
 

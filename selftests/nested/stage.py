@@ -5,6 +5,7 @@ import time
 
 from guest import NETDEV, Guest
 from migrate import Migration, MigrationError
+from pace import allow
 from pf import GUEST, MASK, Pf
 from qmp import QmpError
 from vmm import AgentError, Machine, VmmError
@@ -131,7 +132,7 @@ class Stage:
 
     def check_arrived(self, netdev, stream, timeout=10):
         """Every frame of the stream has arrived at this interface, once and unharmed."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while True:
             seen = self.guest.values("frames", netdev, stream)
             if seen["received"] >= self.sent[stream] or time.monotonic() > end:

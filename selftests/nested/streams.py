@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from guest import NETDEV
+from pace import allow
 from pf import GUEST, HOST
 from stage import Failure, check
 
@@ -46,7 +47,7 @@ class Peer:
         return line.decode()
 
     def answer(self, timeout):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         values = {}
         while (line := self.line(end)) != "ok":
             if not line.startswith("= "):
@@ -103,7 +104,7 @@ class Streams:
             if not still:
                 self.flowed_in = self.stage.guest.vmm
                 return time.monotonic() - begin
-            check(time.monotonic() < begin + timeout,
+            check(time.monotonic() < begin + allow(timeout),
                   f"nothing has come in {timeout} s ({', '.join(still)}): {now}")
             time.sleep(0.1)
 

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 
+from pace import allow
 from qmp import Qmp, QmpError
 
 MEMORY = "256M"
@@ -153,7 +154,7 @@ class Vmm:
 
     def wait(self, timeout=60):
         """Until it ends by itself; its exit status."""
-        status = self.process.wait(timeout)
+        status = self.process.wait(allow(timeout))
         self.close()
         return status
 
@@ -191,7 +192,7 @@ class Agent:
         self.socket.close()
 
     def line(self, timeout):
-        end = time.monotonic() + timeout
+        end = time.monotonic() + allow(timeout)
         while b"\n" not in self.buffer:
             left = end - time.monotonic()
             if left <= 0:
