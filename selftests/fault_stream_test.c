@@ -152,9 +152,9 @@ TEST_F_TIMEOUT(stream, reads, SHORT_S)
 
 static size_t written;
 
-static struct vf *other(struct sweep *s)
+static const char *other(struct sweep *s)
 {
-	return s->there;
+	return s->there->bdf;
 }
 
 /* Saved here, and so much written there. */
@@ -273,16 +273,16 @@ static void judge_load(struct sweep *s, int ret)
 
 static const struct sweep_op first_write_op = {
 	.prepare = prepare_first_write, .call = call_write, .judge = judge_write,
-	.device = other, .spotless = true,
+	.bdf = other, .spotless = true,
 };
 
 static const struct sweep_op second_write_op = {
 	.prepare = prepare_second_write, .call = call_write, .judge = judge_write,
-	.device = other, .spotless = true,
+	.bdf = other, .spotless = true,
 };
 
 static const struct sweep_op load_op = {
-	.prepare = prepare_load, .call = call_load, .judge = judge_load, .device = other,
+	.prepare = prepare_load, .call = call_load, .judge = judge_load, .bdf = other,
 };
 
 TEST_F_TIMEOUT(stream, writes, SHORT_S)

@@ -51,6 +51,7 @@ int sweep_open(struct sweep *s)
 
 	memset(s, 0, sizeof(*s));
 	s->data_fd = -1;
+	s->bdf = vf_bdf(GUEST);
 	VFIO_ASSERT_TRUE(fault_nth_setup());
 	ret = testnet_open(&s->net, GUEST, PEER);
 	if (!ret && !sweep_traffic(s))
@@ -74,19 +75,37 @@ void sweep_close(struct sweep *s)
 	mig_buf_free(&s->now);
 }
 
-void sweep_complain(struct sweep *s, const char *fmt, ...)
+static void tell(struct sweep *s, const char *fmt, va_list args)
 {
 	char text[FORMAT_TEXT_MAX] = "none";
+
+	printf("# %s, %s: ", s->name, fault_text(&s->fault));
+	vprintf(fmt, args);
+	read_last_error(s->bdf, text, sizeof(text));
+	printf(" (last error: %s)\n", text);
+}
+
+void sweep_complain(struct sweep *s, const char *fmt, ...)
+{
 	va_list args;
 
 	s->bad++;
-	printf("# %s, %s: ", s->name, fault_text(&s->fault));
 	va_start(args, fmt);
-	vprintf(fmt, args);
+	tell(s, fmt, args);
 	va_end(args);
-	if (s->net.guest.vf)
-		read_last_error(s->net.guest.vf->bdf, text, sizeof(text));
-	printf(" (last error: %s)\n", text);
+}
+
+void sweep_feel(struct sweep *s, const char *fmt, ...)
+{
+	va_list args;
+
+	if (s->fault.kind == FAULT_WRITE)
+		s->lost++;
+	else
+		s->bad++;
+	va_start(args, fmt);
+	tell(s, fmt, args);
+	va_end(args);
 }
 
 bool sweep_traffic(struct sweep *s)
@@ -150,7 +169,7 @@ void sweep_recover(struct sweep *s, bool lost)
 	if (lost) {
 		start_anew(s);
 	} else if (!sweep_traffic(s)) {
-		sweep_complain(s, "frames are missing, %s", missing_path(s));
+		sweep_feel(s, "frames are missing, %s", missing_path(s));
 		vf_reset(vf);
 		start_anew(s);
 	}
@@ -179,13 +198,13 @@ static void complain_of_payload(struct sweep *s)
 
 			if (now == good)
 				continue;
-			sweep_complain(s, "UNNOTICED: %s %u has %#x at %zu, and had %#x",
-				       vmf_type_name(in->type), in->instance, now,
-				       at - in->payload, good);
+			sweep_feel(s, "UNNOTICED: %s %u has %#x at %zu, and had %#x",
+				   vmf_type_name(in->type), in->instance, now,
+				   at - in->payload, good);
 			return;
 		}
 	}
-	sweep_complain(s, "UNNOTICED: the stream differs");
+	sweep_feel(s, "UNNOTICED: the stream differs");
 }
 
 static bool is_saving(struct vf *vf)
@@ -214,14 +233,21 @@ static int save_now(struct sweep *s, struct vf *vf)
 
 void sweep_compare(struct sweep *s, struct vf *vf)
 {
-	int ret;
+	int ret = save_now(s, vf);
 
-	ret = save_now(s, vf);
+	if (ret) {
+		/* Who reads is told, which is as good as an arc that fails: once. */
+		s->refused++;
+		sweep_close_data(s);
+		ret = mig_set(vf_fd(vf), VFIO_DEVICE_STATE_STOP, NULL);
+		if (!ret)
+			ret = mig_save(vf_fd(vf), &s->now);
+	}
 	if (ret)
-		sweep_complain(s, "no save is possible after it: %s", strerror(-ret));
+		sweep_feel(s, "no save is possible after it: %s", strerror(-ret));
 	else if (s->now.len != s->good.len)
-		sweep_complain(s, "UNNOTICED: %zu bytes of state, and were %zu", s->now.len,
-			       s->good.len);
+		sweep_feel(s, "UNNOTICED: %zu bytes of state, and were %zu", s->now.len,
+			   s->good.len);
 	else if (memcmp(s->now.data, s->good.data, s->good.len))
 		complain_of_payload(s);
 }
@@ -230,9 +256,11 @@ void sweep_compare(struct sweep *s, struct vf *vf)
 static void begin_anew(struct sweep *s)
 {
 	sweep_close_data(s);
-	vf_reset(s->net.guest.vf);
 	if (s->there)
 		vf_reset(s->there);
+	if (!s->net.guest.vf)
+		return;
+	vf_reset(s->net.guest.vf);
 	start_anew(s);
 }
 
@@ -249,27 +277,27 @@ static int prepare(struct sweep *s, const struct sweep_op *op)
 
 bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 {
-	unsigned int sum = 0, n, calls = 0, bad;
-	struct vf *vf;
+	unsigned int sum = 0, n, calls = 0, before;
 	int ret;
 
 	s->name = name;
 	s->bad = 0;
+	s->lost = 0;
 	s->refused = 0;
 	memset(s->injected, 0, sizeof(s->injected));
 	for (n = 1; n <= FAULTS_MAX && s->bad < COMPLAINTS_MAX; n++) {
 		if (prepare(s, op))
 			break;
-		vf = op->device ? op->device(s) : s->net.guest.vf;
-		fault_begin(&s->fault, vf->bdf, n);
+		s->bdf = op->bdf ? op->bdf(s) : s->net.guest.vf->bdf;
+		fault_begin(&s->fault, s->bdf, n);
 		ret = op->call(s);
-		fault_end(&s->fault, vf->bdf);
+		fault_end(&s->fault, s->bdf);
 		calls++;
 		s->refused += ret < 0;
 		s->injected[s->fault.kind]++;
-		bad = s->bad;
+		before = s->bad + s->lost;
 		op->judge(s, ret);
-		if (s->bad != bad)
+		if (s->bad + s->lost != before)
 			begin_anew(s);
 		if (s->fault.kind == FAULT_NONE)
 			break;
@@ -284,6 +312,8 @@ bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 		sweep_complain(s, "there is no end of it");
 	if (!sum && !op->spotless)
 		sweep_complain(s, "nothing has failed");
+	if (s->lost)
+		printf("# %s: the guest has felt that writes were lost, %u times\n", name, s->lost);
 	if (s->bad)
 		printf("# %s: %u complaints\n", name, s->bad);
 	return !s->bad;

@@ -20,6 +20,8 @@ struct sweep {
 	unsigned int injected[FAULT_WRITE + 1];
 	unsigned int refused;	/* calls that gave an errno */
 	unsigned int bad;	/* things that are not as they should be */
+	unsigned int lost;	/* writes that were, and the guest has felt it */
+	const char *bdf;	/* of the device whose accesses fail */
 };
 
 struct sweep_op {
@@ -29,8 +31,8 @@ struct sweep_op {
 	int (*call)(struct sweep *s);
 	/* Looks at what has become of it, and has frames sent and received at the end. */
 	void (*judge)(struct sweep *s, int ret);
-	/* The device whose accesses fail; NULL: the guest's. */
-	struct vf *(*device)(struct sweep *s);
+	/* The VF whose accesses fail, by number, after prepare(); NULL: the guest's. */
+	const char *(*bdf)(struct sweep *s);
 	bool spotless;	/* there need not be anything that can fail */
 };
 
@@ -43,6 +45,13 @@ bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op);
 
 /* Something is not as it should be. */
 void sweep_complain(struct sweep *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The guest feels that a fault went unnoticed. That is a defect if it was an answer that
+ * the driver has not got. A write is posted: one that is lost while all others arrive is
+ * more than a bus does, and is said and counted only.
+ */
+void sweep_feel(struct sweep *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* A frame each way on each path; false if one is missing. */
 bool sweep_traffic(struct sweep *s);

@@ -132,7 +132,7 @@ static u32 free_slots(const struct ring_guest *guest)
 	return (guest->next + guest->shape.slots - guest->tail - 1) % guest->shape.slots;
 }
 
-u32 ring_guest_post(struct ring_guest *guest, u32 count)
+u32 ring_guest_fill(struct ring_guest *guest, u32 count)
 {
 	const struct ring_shape *shape = &guest->shape;
 	u64 bufs = guest_ram_iova(&guest->ram, guest->bufs) + shape->offset;
@@ -152,6 +152,12 @@ u32 ring_guest_post(struct ring_guest *guest, u32 count)
 		oracle_write(&guest->oracle, &guest->rx[slot], &desc, sizeof(desc));
 	}
 	guest->tail = (guest->tail + count) % shape->slots;
+	return count;
+}
+
+u32 ring_guest_post(struct ring_guest *guest, u32 count)
+{
+	count = ring_guest_fill(guest, count);
 	if (count)
 		vf_write(guest->vf, VF_RDT(0), guest->tail);
 	return count;

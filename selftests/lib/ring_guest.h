@@ -72,6 +72,9 @@ void ring_guest_setup_tx(struct ring_guest *guest, u32 slots, bool head_write_ba
 /* The function resets itself, and comes back without rings. 0 or -errno. */
 int ring_guest_reset(struct ring_guest *guest);
 
+/* Fill @count slots, or as many as the ring takes; the device is not told. */
+u32 ring_guest_fill(struct ring_guest *guest, u32 count);
+
 /* Fill @count slots and ring the doorbell once; as many as the ring takes. */
 u32 ring_guest_post(struct ring_guest *guest, u32 count);
 

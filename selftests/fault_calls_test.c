@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Every fault in what is not a migration: a device is opened, reset and closed, its
+ * registers are used, and asked in sysfs what it can do.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/types.h>
+#include <linux/vfio.h>
+
+#include <libvfio.h>
+
+#include "kselftest_harness.h"
+
+#include "fault_sweep.h"
+#include "handshake.h"
+
+#define GUEST		0
+#define CALLS_S		280
+
+FIXTURE(calls) {
+	struct sweep s;
+};
+
+FIXTURE_SETUP(calls)
+{
+	ASSERT_EQ(0, sweep_open(&self->s));
+}
+
+FIXTURE_TEARDOWN(calls)
+{
+	sweep_close(&self->s);
+}
+
+/* Of the guest's VF, whether or not it is open. */
+static const char *guest_bdf(struct sweep *s)
+{
+	return vf_bdf(GUEST);
+}
+
+/* Open, in the three steps of user space with a character device. */
+
+static struct iommu *iommu;
+static const char *cdev;
+static int device_fd = -1;
+
+/* Nobody has the device, and then somebody has come so far with it. */
+static int prepare_open(struct sweep *s)
+{
+	if (s->net.guest.vf)
+		vf_close(s->net.guest.vf);
+	s->net.guest.vf = NULL;
+	return 0;
+}
+
+static int call_open(struct sweep *s)
+{
+	device_fd = open(cdev, O_RDWR | O_CLOEXEC);
+	return device_fd < 0 ? -errno : 0;
+}
+
+static int call_bind(struct sweep *s)
+{
+	return __vfio_device_bind_iommufd(device_fd, iommu->iommufd, NULL) ? -errno : 0;
+}
+
+static int call_attach(struct sweep *s)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = iommu->ioas_id,
+	};
+
+	return ioctl(device_fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
+}
+
+static int prepare_bind(struct sweep *s)
+{
+	prepare_open(s);
+	return call_open(s);
+}
+
+static int prepare_attach(struct sweep *s)
+{
+	int ret = prepare_bind(s);
+
+	return ret ? ret : call_bind(s);
+}
+
+/* Whoever is next finds a device that works. */
+static void judge_open(struct sweep *s, int ret)
+{
+	if (s->fault.kind == FAULT_NONE && ret)
+		sweep_complain(s, "without a fault: %s", strerror(-ret));
+	if (device_fd >= 0)
+		close(device_fd);
+	device_fd = -1;
+	s->net.guest.vf = vf_open(vf_bdf(GUEST), &s->net.guest.ram);
+	sweep_recover(s, true);
+}
+
+static const struct {
+	const char *name;
+	struct sweep_op op;
+} opens[] = {
+	{ "open", { .prepare = prepare_open, .call = call_open, .judge = judge_open,
+		    .bdf = guest_bdf } },
+	{ "open, bind", { .prepare = prepare_bind, .call = call_bind, .judge = judge_open,
+			  .bdf = guest_bdf } },
+	{ "open, attach", { .prepare = prepare_attach, .call = call_attach,
+			    .judge = judge_open, .bdf = guest_bdf } },
+};
+
+TEST_F_TIMEOUT(calls, open, CALLS_S)
+{
+	unsigned int i;
+
+	if (!vf_iommu_mode_available(MODE_IOMMUFD))
+		SKIP(return, "no iommufd");
+	cdev = vfio_pci_get_cdev_path(vf_bdf(GUEST));
+	iommu = iommu_init(MODE_IOMMUFD);
+	for (i = 0; i < ARRAY_SIZE(opens); i++) {
+		EXPECT_TRUE(sweep_run(&self->s, opens[i].name, &opens[i].op));
+	}
+	iommu_cleanup(iommu);
+}
+
+/* Close, with the queues on. */
+
+static int prepare_close(struct sweep *s)
+{
+	struct vf *vf = s->net.guest.vf;
+
+	/* The mapping is a reference, too. */
+	if (vf->doorbells)
+		munmap(vf->doorbells, 0x1000);
+	vf->doorbells = NULL;
+	return 0;
+}
+
+static int call_close(struct sweep *s)
+{
+	return close(vf_fd(s->net.guest.vf)) ? -errno : 0;
+}
+
+static void judge_close(struct sweep *s, int ret)
+{
+	struct vf *vf = s->net.guest.vf;
+
+	if (ret)
+		sweep_complain(s, "%s", strerror(-ret));
+	/* What libvfio wants to close. */
+	vf->pci->fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	vf_close(vf);
+	s->net.guest.vf = vf_open(vf_bdf(GUEST), &s->net.guest.ram);
+	sweep_recover(s, true);
+}
+
+static const struct sweep_op close_op = {
+	.prepare = prepare_close, .call = call_close, .judge = judge_close, .bdf = guest_bdf,
+};
+
+TEST_F_TIMEOUT(calls, close, CALLS_S)
+{
+	EXPECT_TRUE(sweep_run(&self->s, "close", &close_op));
+}
+
+/* VFIO_DEVICE_RESET */
+
+static int prepare_running(struct sweep *s)
+{
+	return 0;
+}
+
+static int prepare_saving(struct sweep *s)
+{
+	return mig_set(vf_fd(s->net.guest.vf), VFIO_DEVICE_STATE_STOP_COPY, &s->data_fd);
+}
+
+static int call_reset(struct sweep *s)
+{
+	return __vfio_pci_device_reset(s->net.guest.vf->pci);
+}
+
+static void judge_reset(struct sweep *s, int ret)
+{
+	struct vf *vf = s->net.guest.vf;
+	int state = mig_state(vf_fd(vf));
+
+	if (s->fault.kind == FAULT_NONE && ret)
+		sweep_complain(s, "without a fault: %s", strerror(-ret));
+	if (s->fault.kind == FAULT_NONE && state != VFIO_DEVICE_STATE_RUNNING)
+		sweep_complain(s, "without a fault: %s", mig_name(state));
+	if (!ret && state != VFIO_DEVICE_STATE_RUNNING && state != VFIO_DEVICE_STATE_ERROR)
+		sweep_complain(s, "success, and the state is %s", mig_name(state));
+	sweep_close_data(s);
+	if (ret || state != VFIO_DEVICE_STATE_RUNNING)
+		vf_reset(vf);
+	sweep_recover(s, true);
+}
+
+static const struct sweep_op reset_running_op = {
+	.prepare = prepare_running, .call = call_reset, .judge = judge_reset,
+};
+
+static const struct sweep_op reset_saving_op = {
+	.prepare = prepare_saving, .call = call_reset, .judge = judge_reset,
+};
+
+TEST_F_TIMEOUT(calls, reset, CALLS_S)
+{
+	EXPECT_TRUE(sweep_run(&self->s, "reset RUNNING", &reset_running_op));
+	EXPECT_TRUE(sweep_run(&self->s, "reset STOP_COPY", &reset_saving_op));
+}
+
+/* Registers: what a guest gets is what a device gives that does not answer. */
+
+static int call_register(struct sweep *s)
+{
+	u32 status = 0;
+	int ret = vf_region_access(s->net.guest.vf, false, VF_STATUS, &status, sizeof(status));
+
+	return ret == sizeof(status) ? 0 : ret;
+}
+
+static int call_doorbell(struct sweep *s)
+{
+	struct nic *nic = &s->net.guest;
+	u32 tail = (nic->rx[0].next + NIC_RX_RING - 1) % NIC_RX_RING;
+	int ret = vf_region_access(nic->vf, true, VF_RDT(0), &tail, sizeof(tail));
+
+	return ret == sizeof(tail) ? 0 : ret;
+}
+
+static int call_state(struct sweep *s)
+{
+	int state = mig_state(vf_fd(s->net.guest.vf));
+
+	return state < 0 ? -EIO : 0;
+}
+
+static int call_data_size(struct sweep *s)
+{
+	u64 size;
+
+	return mig_data_size(vf_fd(s->net.guest.vf), &size);
+}
+
+static void judge_running(struct sweep *s, int ret)
+{
+	int state = mig_state(vf_fd(s->net.guest.vf));
+
+	if (s->fault.kind == FAULT_NONE && ret)
+		sweep_complain(s, "without a fault: %s", strerror(-ret));
+	if (state != VFIO_DEVICE_STATE_RUNNING)
+		sweep_complain(s, "%d, and the state is %s", ret, mig_name(state));
+	sweep_recover(s, false);
+}
+
+static const struct {
+	const char *name;
+	struct sweep_op op;
+} uses[] = {
+	{ "register read", { .prepare = prepare_running, .call = call_register,
+			     .judge = judge_running } },
+	{ "register write", { .prepare = prepare_running, .call = call_doorbell,
+			      .judge = judge_running } },
+	{ "state", { .prepare = prepare_running, .call = call_state, .judge = judge_running,
+		     .spotless = true } },
+	{ "data size", { .prepare = prepare_running, .call = call_data_size,
+			 .judge = judge_running, .spotless = true } },
+};
+
+TEST_F_TIMEOUT(calls, registers, CALLS_S)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(uses); i++) {
+		EXPECT_TRUE(sweep_run(&self->s, uses[i].name, &uses[i].op));
+	}
+}
+
+/* sysfs: of a device that is open and used. No verdict is made up. */
+
+static int prepare_format(struct sweep *s)
+{
+	/* There is room for as much again. */
+	s->now.len = 0;
+	mig_buf_append(&s->now, s->good.data, s->good.len);
+	return 0;
+}
+
+static int call_descriptor(struct sweep *s)
+{
+	return format_descriptor(vf_bdf(GUEST), &s->now);
+}
+
+static int call_check(struct sweep *s)
+{
+	return format_check(vf_bdf(GUEST), s->good.data, s->good.len);
+}
+
+static void judge_format(struct sweep *s, int ret)
+{
+	if (s->fault.kind == FAULT_NONE && ret)
+		sweep_complain(s, "without a fault: %s", strerror(-ret));
+	if (ret && ret != -ENOMEM && ret != -EIO)
+		sweep_complain(s, "a verdict: %s", strerror(-ret));
+	if (!ret && !mig_buf_equal(&s->good, &s->now))
+		sweep_complain(s, "UNNOTICED: another descriptor");
+	judge_running(s, ret);
+}
+
+static const struct sweep_op descriptor_op = {
+	.prepare = prepare_format, .call = call_descriptor, .judge = judge_format,
+};
+
+static const struct sweep_op check_op = {
+	.prepare = prepare_format, .call = call_check, .judge = judge_format,
+};
+
+TEST_F_TIMEOUT(calls, format, CALLS_S)
+{
+	ASSERT_EQ(0, format_descriptor(vf_bdf(GUEST), &self->s.good));
+	EXPECT_TRUE(sweep_run(&self->s, "sysfs descriptor", &descriptor_op));
+	EXPECT_TRUE(sweep_run(&self->s, "sysfs check", &check_op));
+}
+
+int main(int argc, char **argv)
+{
+	fault_nth_or_skip();
+	return test_harness_run(argc, argv);
+}
