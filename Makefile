@@ -29,6 +29,12 @@ demo:
 soak:
 	@$(RUN) soak $(LANE)
 
+walk:
+	@$(RUN) walk $(LANE)
+
+campaign:
+	@$(RUN) campaign
+
 # The cargo tests and the fuzz targets have no lane and no glob: they run with the
 # whole suite only.
 test:
@@ -71,6 +77,17 @@ From nothing to a migrated VF, and to the proof that it works:
                                                (default: full)
   make soak          1000 migrations, and what they leave behind; build/soak.json
                        SOAK_MIGRATIONS=N       so many
+  make walk          random steps of all kinds, with faults; build/walk.json
+                       VMF_STEPS=50000         so many
+                       VMF_SEED=N              from here (default: any, and printed)
+                       LANE=full               (default: debug, which can make faults)
+  make campaign      hours: the whole suite in lane debug, faults counted, a long soak, a
+                     long walk; build/campaign/report.txt and report.json. A second run
+                     goes on where the first was ended; rm -rf build/campaign starts anew
+                       CAMPAIGN_MIGRATIONS=10000   in pieces of 1000
+                       CAMPAIGN_STEPS=1000000      in pieces of 50000
+                       CAMPAIGN_SEED=N         of the first piece, the next has N + 1 (default:
+                                               any, and kept)
   make test          the whole suite in QEMU; last line: N passed, N failed, N skipped
                        LANE=debian|full|debug  only this lane (default: debian full)
                        T=GLOB                  only these test programs
@@ -114,5 +131,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
-.PHONY: modules modules_install clean demo soak test shell codec-test fuzz bench docs generate \
+.PHONY: modules modules_install clean demo soak walk campaign test shell codec-test fuzz bench docs generate \
 	vmfctl lint kernels lab help

@@ -213,10 +213,11 @@ static const struct {
 TEST_F_TIMEOUT(logging, every_fault, LOGGING_S)
 {
 	unsigned int i;
+	bool ok = true;
 
-	for (i = 0; i < ARRAY_SIZE(ops); i++) {
-		EXPECT_TRUE(sweep_run(&self->s, ops[i].name, &ops[i].op));
-	}
+	for (i = 0; i < ARRAY_SIZE(ops); i++)
+		ok &= sweep_run(&self->s, ops[i].name, &ops[i].op);
+	EXPECT_TRUE(ok);
 }
 
 int main(int argc, char **argv)

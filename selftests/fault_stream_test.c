@@ -142,10 +142,11 @@ static const struct read_op {
 TEST_F_TIMEOUT(stream, reads, SHORT_S)
 {
 	unsigned int i;
+	bool ok = true;
 
-	for (i = 0; i < ARRAY_SIZE(reads); i++) {
-		EXPECT_TRUE(sweep_run(&self->s, reads[i].name, &reads[i].op));
-	}
+	for (i = 0; i < ARRAY_SIZE(reads); i++)
+		ok &= sweep_run(&self->s, reads[i].name, &reads[i].op);
+	EXPECT_TRUE(ok);
 }
 
 /* The destination writes. */

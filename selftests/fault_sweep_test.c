@@ -37,34 +37,47 @@ FIXTURE_VARIANT(arc) {
 	bool spotless;	/* nothing that can fail is done on the way */
 };
 
-#define ARC(_name, _from, _to, _loaded, _spotless) \
-	FIXTURE_VARIANT_ADD(arc, _name) { \
-		.from = _from, .to = _to, .loaded = _loaded, .spotless = _spotless \
-	}
+FIXTURE_VARIANT_ADD(arc, running_to_running_p2p) { .from = RUNNING, .to = RUNNING_P2P };
+FIXTURE_VARIANT_ADD(arc, running_p2p_to_running) { .from = RUNNING_P2P, .to = RUNNING };
+FIXTURE_VARIANT_ADD(arc, running_p2p_to_stop) {
+	.from = RUNNING_P2P, .to = STOP, .spotless = true
+};
 
-ARC(running_to_running_p2p, RUNNING, RUNNING_P2P, false, false);
-ARC(running_p2p_to_running, RUNNING_P2P, RUNNING, false, false);
-ARC(running_p2p_to_stop, RUNNING_P2P, STOP, false, true);
-ARC(stop_to_running_p2p, STOP, RUNNING_P2P, false, true);
-ARC(stop_to_stop_copy, STOP, STOP_COPY, false, false);
-ARC(stop_copy_to_stop, STOP_COPY, STOP, false, true);
-ARC(stop_to_resuming, STOP, RESUMING, false, false);
-ARC(resuming_to_stop, RESUMING, STOP, true, true);
-ARC(running_to_pre_copy, RUNNING, PRE_COPY, false, false);
-ARC(pre_copy_to_running, PRE_COPY, RUNNING, false, true);
-ARC(pre_copy_to_pre_copy_p2p, PRE_COPY, PRE_COPY_P2P, false, false);
-ARC(pre_copy_p2p_to_pre_copy, PRE_COPY_P2P, PRE_COPY, false, false);
-ARC(running_p2p_to_pre_copy_p2p, RUNNING_P2P, PRE_COPY_P2P, false, false);
-ARC(pre_copy_p2p_to_running_p2p, PRE_COPY_P2P, RUNNING_P2P, false, true);
-ARC(pre_copy_p2p_to_stop_copy, PRE_COPY_P2P, STOP_COPY, false, false);
+FIXTURE_VARIANT_ADD(arc, stop_to_running_p2p) {
+	.from = STOP, .to = RUNNING_P2P, .spotless = true
+};
+
+FIXTURE_VARIANT_ADD(arc, stop_to_stop_copy) { .from = STOP, .to = STOP_COPY };
+FIXTURE_VARIANT_ADD(arc, stop_copy_to_stop) { .from = STOP_COPY, .to = STOP, .spotless = true };
+FIXTURE_VARIANT_ADD(arc, stop_to_resuming) { .from = STOP, .to = RESUMING };
+FIXTURE_VARIANT_ADD(arc, resuming_to_stop) {
+	.from = RESUMING, .to = STOP, .loaded = true, .spotless = true
+};
+
+FIXTURE_VARIANT_ADD(arc, running_to_pre_copy) { .from = RUNNING, .to = PRE_COPY };
+FIXTURE_VARIANT_ADD(arc, pre_copy_to_running) {
+	.from = PRE_COPY, .to = RUNNING, .spotless = true
+};
+
+FIXTURE_VARIANT_ADD(arc, pre_copy_to_pre_copy_p2p) { .from = PRE_COPY, .to = PRE_COPY_P2P };
+FIXTURE_VARIANT_ADD(arc, pre_copy_p2p_to_pre_copy) { .from = PRE_COPY_P2P, .to = PRE_COPY };
+FIXTURE_VARIANT_ADD(arc, running_p2p_to_pre_copy_p2p) { .from = RUNNING_P2P, .to = PRE_COPY_P2P };
+FIXTURE_VARIANT_ADD(arc, pre_copy_p2p_to_running_p2p) {
+	.from = PRE_COPY_P2P, .to = RUNNING_P2P, .spotless = true
+};
+
+FIXTURE_VARIANT_ADD(arc, pre_copy_p2p_to_stop_copy) { .from = PRE_COPY_P2P, .to = STOP_COPY };
 /* What was loaded starts in a way of its own. */
-ARC(loaded_to_running_p2p, STOP, RUNNING_P2P, true, false);
+FIXTURE_VARIANT_ADD(arc, loaded_to_running_p2p) {
+	.from = STOP, .to = RUNNING_P2P, .loaded = true
+};
+
 /* Several arcs, as VMMs ask for them. */
-ARC(running_to_stop_copy, RUNNING, STOP_COPY, false, false);
-ARC(pre_copy_to_stop_copy, PRE_COPY, STOP_COPY, false, false);
-ARC(stop_copy_to_running, STOP_COPY, RUNNING, false, false);
-ARC(running_to_resuming, RUNNING, RESUMING, false, false);
-ARC(loaded_to_running, RESUMING, RUNNING, true, false);
+FIXTURE_VARIANT_ADD(arc, running_to_stop_copy) { .from = RUNNING, .to = STOP_COPY };
+FIXTURE_VARIANT_ADD(arc, pre_copy_to_stop_copy) { .from = PRE_COPY, .to = STOP_COPY };
+FIXTURE_VARIANT_ADD(arc, stop_copy_to_running) { .from = STOP_COPY, .to = RUNNING };
+FIXTURE_VARIANT_ADD(arc, running_to_resuming) { .from = RUNNING, .to = RESUMING };
+FIXTURE_VARIANT_ADD(arc, loaded_to_running) { .from = RESUMING, .to = RUNNING, .loaded = true };
 
 FIXTURE_SETUP(arc)
 {
@@ -77,7 +90,11 @@ FIXTURE_TEARDOWN(arc)
 }
 
 /* The callbacks have no variant. */
-static const FIXTURE_VARIANT(arc) *arc;
+static struct {
+	u32 from;
+	u32 to;
+	bool loaded;
+} arc;
 
 /* What its own stream brings is what the device was. */
 static int load_own(struct sweep *s)
@@ -87,8 +104,8 @@ static int load_own(struct sweep *s)
 	ret = mig_set(fd, RESUMING, &s->data_fd);
 	if (!ret)
 		ret = mig_write(s->data_fd, s->good.data, s->good.len, MIG_CHUNK);
-	if (!ret && arc->from != RESUMING)
-		ret = mig_set(fd, arc->from, NULL);
+	if (!ret && arc.from != RESUMING)
+		ret = mig_set(fd, arc.from, NULL);
 	return ret;
 }
 
@@ -98,16 +115,16 @@ static int arc_prepare(struct sweep *s)
 
 	if (ret)
 		return ret;
-	if (arc->loaded)
+	if (arc.loaded)
 		return load_own(s);
-	if (arc->from == RUNNING)
+	if (arc.from == RUNNING)
 		return 0;
-	return mig_set(vf_fd(s->net.guest.vf), arc->from, &s->data_fd);
+	return mig_set(vf_fd(s->net.guest.vf), arc.from, &s->data_fd);
 }
 
 static int arc_call(struct sweep *s)
 {
-	int data_fd, ret = mig_set(vf_fd(s->net.guest.vf), arc->to, &data_fd);
+	int data_fd, ret = mig_set(vf_fd(s->net.guest.vf), arc.to, &data_fd);
 
 	if (data_fd < 0)
 		return ret;
@@ -120,13 +137,13 @@ static int arc_call(struct sweep *s)
 /* Several arcs may end on the way. */
 static bool on_the_way(u32 state)
 {
-	if (state == arc->from || state == arc->to || state == VFIO_DEVICE_STATE_ERROR)
+	if (state == arc.from || state == arc.to || state == VFIO_DEVICE_STATE_ERROR)
 		return true;
-	if (arc->from == RESUMING)
+	if (arc.from == RESUMING)
 		return state == STOP || state == RUNNING_P2P;
-	if (arc->to == STOP_COPY)
+	if (arc.to == STOP_COPY)
 		return state == RUNNING_P2P || state == STOP || state == PRE_COPY_P2P;
-	if (arc->from == STOP_COPY || arc->to == RESUMING)
+	if (arc.from == STOP_COPY || arc.to == RESUMING)
 		return state == RUNNING_P2P || state == STOP;
 	return false;
 }
@@ -136,14 +153,14 @@ static void arc_judge(struct sweep *s, int ret)
 	struct vf *vf = s->net.guest.vf;
 	int state = mig_state(vf_fd(vf));
 
-	if (!ret && state != (int)arc->to)
+	if (!ret && state != (int)arc.to)
 		sweep_complain(s, "success, and the state is %s", mig_name(state));
 	if (s->fault.kind == FAULT_NONE && ret)
 		sweep_complain(s, "without a fault: %s", strerror(-ret));
 	if (!on_the_way(state))
 		sweep_complain(s, "%s, and the state is %s", strerror(-ret), mig_name(state));
 	/* Out of RESUMING there is a way only with a stream. */
-	if (state == RESUMING && !arc->loaded) {
+	if (state == RESUMING && !arc.loaded) {
 		sweep_close_data(s);
 		vf_reset(vf);
 		sweep_recover(s, true);
@@ -164,9 +181,11 @@ TEST_F_TIMEOUT(arc, every_fault, ARC_S)
 	};
 	char name[64];
 
-	arc = variant;
-	snprintf(name, sizeof(name), "arc %s%s %s", mig_name(arc->from),
-		 arc->loaded ? " (loaded)" : "", mig_name(arc->to));
+	arc.from = variant->from;
+	arc.to = variant->to;
+	arc.loaded = variant->loaded;
+	snprintf(name, sizeof(name), "arc %s%s %s", mig_name(arc.from),
+		 arc.loaded ? " (loaded)" : "", mig_name(arc.to));
 	EXPECT_TRUE(sweep_run(&self->s, name, &op));
 }
 

@@ -5,7 +5,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common root kernel build boot units fuzz lint; do
+for part in common root kernel build boot units fuzz campaign lint; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
@@ -19,6 +19,8 @@ usage() {
 	                             run the selftests (default: debian full)
 	run.sh demo [LANE]           live-migrate a guest with a VF, and report (default: full)
 	run.sh soak [LANE]           migrate SOAK_MIGRATIONS (1000) times, and see what grows
+	run.sh walk [LANE]           VMF_STEPS (50000) random steps from VMF_SEED (default: debug)
+	run.sh campaign              all of lane debug, soak and walk: hours; goes on where it was
 	run.sh shell [LANE]          a shell in the test host
 	run.sh lint                  all static checks
 	run.sh cargo-test            the cargo tests of every crate of rust/
@@ -43,7 +45,7 @@ usage() {
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
 	  -s SECONDS  time limit of each program (default 300, nested*_test 600;
-	              debug 600, nested*_test 2400)
+	              debug 1500, nested*_test 2400)
 	  -c          the cargo tests and the fuzz targets as well
 	VMF_GUESTS is how many test hosts run at once (default: one for each CPU, if
 	there is memory for them), VMF_GUEST_SECONDS the time limit of each; VMF_APPEND
@@ -204,7 +206,7 @@ cmd_test() {
 plan_lane() {
 	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-600} program nested=()
 	shift
-	[[ $lane != debug ]] || each=${limit:-600} whole=7200 with_guest=${limit:-2400}
+	[[ $lane != debug ]] || each=${limit:-1500} whole=9000 with_guest=${limit:-2400}
 	for program in "$TOP"/selftests/*_test.*; do
 		program=$(basename "${program%.*}")
 		# shellcheck disable=SC2053 # a pattern
@@ -328,6 +330,16 @@ cmd_soak() {
 	((TOTAL_FAILED == 0))
 }
 
+# The figures are in build/walk.json, too, with the seed.
+cmd_walk() {
+	local lane=${1:-debug}
+	rm -f "$BUILD/walk.json"
+	show_host "$lane" guest "$lane" walk 14000 timeout=13800 \
+		"steps=${VMF_STEPS:-50000}" "seed=${VMF_SEED:-}"
+	sed -n 's/^@vmf json //p' "$RUN/output.log" >"$BUILD/walk.json"
+	((TOTAL_FAILED == 0))
+}
+
 cmd_fuzz() {
 	ensure_root
 	if [[ ${1:-} == -r ]]; then
@@ -366,6 +378,8 @@ main() {
 	root) ensure_root ;;
 	demo) cmd_demo "$@" ;;
 	soak) cmd_soak "$@" ;;
+	walk) cmd_walk "$@" ;;
+	campaign) cmd_campaign ;;
 	lint)
 		prepare debian
 		lint_all

@@ -2,6 +2,8 @@
 #ifndef SELFTESTS_FAULT_SWEEP_H
 #define SELFTESTS_FAULT_SWEEP_H
 
+#include <linux/compiler.h>
+
 #include "fault_nth.h"
 #include "testnet.h"
 
@@ -44,14 +46,14 @@ void sweep_close(struct sweep *s);
 bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op);
 
 /* Something is not as it should be. */
-void sweep_complain(struct sweep *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sweep_complain(struct sweep *s, const char *fmt, ...) __printf(2, 3);
 
 /*
  * The guest feels that a fault went unnoticed. That is a defect if it was an answer that
  * the driver has not got. A write is posted: one that is lost while all others arrive is
  * more than a bus does, and is said and counted only.
  */
-void sweep_feel(struct sweep *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void sweep_feel(struct sweep *s, const char *fmt, ...) __printf(2, 3);
 
 /* A frame each way on each path; false if one is missing. */
 bool sweep_traffic(struct sweep *s);

@@ -1,0 +1,130 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""The figures of a campaign.
+
+campaign.py stamp FOLDER PART STATUS SECONDS [FIGURES]
+    what FOLDER/PART.log and the JSON in FIGURES say, to FOLDER/PART.json
+campaign.py report FOLDER KEY KERNEL PART...
+    all of them, to FOLDER/report.json and report.txt; status 0 if all is well
+"""
+
+import json
+import os
+import re
+import sys
+
+COUNTS = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
+NOTE = re.compile(r"^# (FAIL|SKIP) (.*)$")
+SWEEP = re.compile(r"^\s*# (.+): (\d+) faults: (\d+) allocations, (\d+) reads, (\d+) writes; "
+                   r"(\d+) calls of (\d+) gave an errno$")
+# The scan of a kernel log shows lines with their numbers, and those around them.
+SCAN = re.compile(r"^# (\d+:.*)$")
+
+
+def log_lines(path):
+    with open(path, encoding="utf-8", errors="replace") as log:
+        return [line.rstrip("\r\n") for line in log]
+
+
+def stamp(folder, part, status, seconds, figures=""):
+    result = {"part": part, "passed": status == "0", "seconds": int(seconds), "notes": [],
+              "kernel_log": [], "sweeps": {}}
+    for line in log_lines(os.path.join(folder, part + ".log")):
+        if match := COUNTS.match(line):
+            result["tests"] = dict(zip(("passed", "failed", "skipped"), map(int, match.groups())))
+        elif match := NOTE.match(line):
+            result["notes"].append(" ".join(match.groups()))
+        elif match := SWEEP.match(line):
+            names = ("faults", "allocations", "reads", "writes", "errnos", "calls")
+            result["sweeps"][match.group(1)] = dict(zip(names, map(int, match.groups()[1:])))
+        elif match := SCAN.match(line):
+            result["kernel_log"].append(match.group(1))
+    if figures:
+        with open(figures, encoding="utf-8") as file:
+            result["figures"] = json.load(file)
+    path = os.path.join(folder, part + ".json")
+    # Whatever bears the name is complete.
+    with open(path + ".new", "w", encoding="utf-8") as out:
+        json.dump(result, out, indent=1)
+    os.rename(path + ".new", path)
+
+
+def faults_of(part):
+    if "sweeps" in part and part["sweeps"]:
+        return sum(sweep["faults"] for sweep in part["sweeps"].values())
+    return sum(part.get("figures", {}).get("faults", {}).values())
+
+
+def totals(parts):
+    figures = [part.get("figures", {}) for part in parts]
+    # The suite has the sweeps, too: those are counted once.
+    once = [part for part in parts if part["part"] != "suite"]
+    return {
+        "parts": len(parts),
+        "failed": [part["part"] for part in parts if not part["passed"]],
+        "seconds": sum(part["seconds"] for part in parts),
+        "migrations": sum(each.get("migrations", 0) for each in figures),
+        "frames": sum(each.get("frames", 0) for each in figures),
+        "steps": sum(each.get("steps", 0) for each in figures),
+        "faults": sum(faults_of(part) for part in once),
+        "faults_in_sweeps": sum(faults_of(part) for part in once if part["sweeps"]),
+        "faults_in_steps": sum(faults_of(part) for part in once if not part["sweeps"]),
+        "seeds": [each["seed"] for each in figures if "seed" in each],
+        "kernel_log_lines": sum(len(part["kernel_log"]) for part in parts),
+    }
+
+
+def clock(seconds):
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def describe(part):
+    words = [f"{part['part']:10s} {'passed' if part['passed'] else 'FAILED':6s} {clock(part['seconds']):>8s}"]
+    if "tests" in part:
+        words.append("{passed} passed, {failed} failed, {skipped} skipped".format(**part["tests"]))
+    figures = part.get("figures", {})
+    for name in ("migrations", "frames", "lost", "steps", "seed", "homes", "resets", "failures"):
+        if name in figures:
+            words.append(f"{name} {figures[name]}")
+    if faults_of(part):
+        words.append(f"faults {faults_of(part)}")
+    yield "  ".join(words)
+    for name, sweep in part["sweeps"].items():
+        yield (f"    {name}: {sweep['faults']} faults ({sweep['allocations']} allocations, "
+               f"{sweep['reads']} reads, {sweep['writes']} writes), {sweep['errnos']} of "
+               f"{sweep['calls']} calls gave an errno")
+    for note in part["notes"]:
+        yield "    " + note
+    for line in part["kernel_log"]:
+        yield "    kernel log: " + line
+
+
+def report(folder, key, kernel, *names):
+    parts = []
+    for name in names:
+        with open(os.path.join(folder, key, name + ".json"), encoding="utf-8") as file:
+            parts.append(json.load(file))
+    total = totals(parts)
+    with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as out:
+        json.dump({"tree": key, "kernel": kernel, "total": total, "parts": parts}, out, indent=1)
+    lines = [f"tree {key}, kernel {kernel}", ""]
+    for part in parts:
+        lines += describe(part)
+    lines += ["", f"{total['parts']} parts in {clock(total['seconds'])}: {total['migrations']} migrations, "
+              f"{total['frames']} frames, {total['steps']} random steps, {total['faults']} faults "
+              f"({total['faults_in_sweeps']} in sweeps, {total['faults_in_steps']} in steps), "
+              f"{total['kernel_log_lines']} lines in kernel logs",
+              "campaign FAILED: " + " ".join(total["failed"]) if total["failed"] else "campaign passed"]
+    with open(os.path.join(folder, "report.txt"), "w", encoding="utf-8") as out:
+        print("\n".join(lines), file=out)
+    print("\n".join(lines))
+    return 1 if total["failed"] else 0
+
+
+def main():
+    command, *arguments = sys.argv[1:]
+    return report(*arguments) if command == "report" else stamp(*arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
