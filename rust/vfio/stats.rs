@@ -271,8 +271,11 @@ impl IoBackend for CountedBackend {
     }
 }
 
-impl IoCapable<u32> for CountedBackend {
-    fn io_read<'a>(view: Self::View<'a, u32>) -> u32 {
+/// What a read gives that nobody has answered: it has timed out, or the device is gone.
+const NO_ANSWER: u32 = !0;
+
+impl CountedBackend {
+    fn read_once(view: Counted<'_, u32>) -> u32 {
         view.stats.access(&view.stats.reads, || {
             #[cfg(CONFIG_FAULT_INJECTION)]
             let value = view
@@ -284,6 +287,17 @@ impl IoCapable<u32> for CountedBackend {
 
             value
         })
+    }
+}
+
+impl IoCapable<u32> for CountedBackend {
+    fn io_read<'a>(view: Self::View<'a, u32>) -> u32 {
+        match Self::read_once(view) {
+            // Few registers are ever like this, and none that is cleared by reading: those that are
+            // have the same answer again, and one that got lost on its way has not.
+            NO_ANSWER => Self::read_once(view),
+            value => value,
+        }
     }
 
     fn io_write<'a>(view: Self::View<'a, u32>, value: u32) {
