@@ -139,7 +139,7 @@ static void start_anew(struct sweep *s)
 		sweep_complain(s, "the guest's driver does not come up again: %s", strerror(-ret));
 	renew_ledgers(s);
 	if (!ret && !sweep_traffic(s)) {
-		sweep_complain(s, "no frames after a reset, %s", missing_path(s));
+		sweep_feel(s, "no frames after a reset, %s", missing_path(s));
 		renew_ledgers(s);
 	}
 }
@@ -254,6 +254,8 @@ void sweep_compare(struct sweep *s, struct vf *vf)
 /* What is not as it should be must not be taken for what the next fault has done. */
 static void begin_anew(struct sweep *s)
 {
+	/* No fault is an excuse from here on. */
+	s->fault.kind = FAULT_NONE;
 	sweep_close_data(s);
 	if (s->there)
 		vf_reset(s->there);
@@ -277,6 +279,7 @@ static int prepare(struct sweep *s, const struct sweep_op *op)
 bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 {
 	unsigned int sum = 0, n, calls = 0, before;
+	enum fault_kind kind = FAULT_NONE;
 	int ret;
 
 	s->name = name;
@@ -293,12 +296,13 @@ bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 		fault_end(&s->fault, s->bdf);
 		calls++;
 		s->refused += ret < 0;
-		s->injected[s->fault.kind]++;
+		kind = s->fault.kind;
+		s->injected[kind]++;
 		before = s->bad + s->lost;
 		op->judge(s, ret);
 		if (s->bad + s->lost != before)
 			begin_anew(s);
-		if (s->fault.kind == FAULT_NONE)
+		if (kind == FAULT_NONE)
 			break;
 		sum++;
 	}
@@ -307,7 +311,7 @@ bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 	       s->injected[FAULT_ALLOCATION], s->injected[FAULT_READ], s->injected[FAULT_WRITE]);
 	printf("%u calls of %u gave an errno\n", s->refused, calls);
 	printf("# total: %u faults\n", *total);
-	if (s->fault.kind != FAULT_NONE)
+	if (kind != FAULT_NONE)
 		sweep_complain(s, "there is no end of it");
 	if (!sum && !op->spotless)
 		sweep_complain(s, "nothing has failed");
