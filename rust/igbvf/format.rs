@@ -251,7 +251,11 @@ impl Preamble {
             }
         };
         let mut bytes = KVVec::new();
-        bytes.resize(vmf::preamble_len(fields.payload_len()), 0, GFP_KERNEL_ACCOUNT)?;
+        bytes.resize(
+            vmf::preamble_len(fields.payload_len()),
+            0,
+            GFP_KERNEL_ACCOUNT,
+        )?;
         let mut writer = Writer::new(&mut bytes, stream::CRC).map_err(stream::to_errno)?;
         writer.descriptor(&fields).map_err(stream::to_errno)?;
         let at = writer.position();

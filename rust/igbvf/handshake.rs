@@ -91,11 +91,9 @@ impl Group for Igbvf {
         Text::read_only(c"stream_max", |dev, page| {
             write!(page, "{}", caps(dev).stream_max)
         }),
-        Text::read_only(c"device_quirks", |dev, page| {
-            match dev.data().heads() {
-                Heads::Exact => write!(page, "one-step-dma"),
-                Heads::Hints => write!(page, "none"),
-            }
+        Text::read_only(c"device_quirks", |dev, page| match dev.data().heads() {
+            Heads::Exact => write!(page, "one-step-dma"),
+            Heads::Hints => write!(page, "none"),
         }),
         Text::read_write(
             c"max_profile_version",

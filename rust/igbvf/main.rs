@@ -140,7 +140,8 @@ impl vfio_pci::Driver for Igbvf {
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
         format::Format::new(pdev).map(|format| {
-            let heads = if format.has_one_step_dma() && module_parameters::recognise_models.value() {
+            let heads = if format.has_one_step_dma() && module_parameters::recognise_models.value()
+            {
                 dev_info!(pdev, "a model with one-step-dma: its heads are relied on\n");
                 Heads::Exact
             } else {

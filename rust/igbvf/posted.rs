@@ -101,13 +101,7 @@ impl Posted {
     /// Accounts for the buffers that the device may have used, given its head.
     ///
     /// One that it is not known to be done with stays in doubt, and is accounted for each time.
-    pub(crate) fn settle(
-        &mut self,
-        dev: &Device,
-        head: u32,
-        heads: Heads,
-        pages: &mut DirtyPages,
-    ) {
+    pub(crate) fn settle(&mut self, dev: &Device, head: u32, heads: Heads, pages: &mut DirtyPages) {
         if self.boundless {
             pages.mark_all();
             return;

@@ -130,7 +130,13 @@ pub(crate) fn stop(bar: Bar<'_>, heads: Heads) -> Result<Held> {
         .and_then(|()| stop_rx::<1>(bar, &held))
         .and_then(|()| stop_tx::<0>(bar, &held))
         .and_then(|()| stop_tx::<1>(bar, &held))
-        .and_then(|()| if held.starts_any() { settle(bar, heads) } else { Ok(()) })
+        .and_then(|()| {
+            if held.starts_any() {
+                settle(bar, heads)
+            } else {
+                Ok(())
+            }
+        })
     {
         // What can be started again is; the guest's own driver deals with the rest.
         let _ = start(bar, &held);

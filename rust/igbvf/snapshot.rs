@@ -93,8 +93,14 @@ pub(crate) fn save(dev: &Device, stopped: &mut Stopped) -> Result<KBox<State>> {
 /// - [`EOPNOTSUPP`]: queues are enabled and bus mastering is off; it is logged.
 /// - that of the access to config space.
 fn startable(dev: &Device, state: &State) -> Result {
-    let mut rx = state.rx_queue.iter().map(|queue| RXDCTL::from(queue.rxdctl));
-    let mut tx = state.tx_queue.iter().map(|queue| TXDCTL::from(queue.txdctl));
+    let mut rx = state
+        .rx_queue
+        .iter()
+        .map(|queue| RXDCTL::from(queue.rxdctl));
+    let mut tx = state
+        .tx_queue
+        .iter()
+        .map(|queue| TXDCTL::from(queue.txdctl));
     let starts_any = rx.any(|control| control.enable()) || tx.any(|control| control.enable());
 
     if starts_any && !dev.is_bus_master()? {

@@ -86,7 +86,7 @@ const BOUNCE_LEN: usize = 4096;
 
 /// Memory for that, for the time of a call: a file may be kept for long after its session is over.
 fn bounce() -> Result<KBox<[u8; BOUNCE_LEN]>> {
-    Ok(KBox::init(pin_init::init_zeroed(), GFP_KERNEL)?)
+    KBox::init(pin_init::init_zeroed(), GFP_KERNEL)
 }
 
 /// A data file: `S` is the stream.

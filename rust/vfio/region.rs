@@ -147,7 +147,8 @@ pub(crate) fn index_of(pos: i64) -> Option<u32> {
 /// Returns the registers that `count` bytes from a file position are, by their offset in the region;
 /// what is beyond its end is left out, as the core does.
 fn registers<T: pci::Driver>(pos: i64, count: usize) -> Result<Range<usize>> {
-    let offset = usize::try_from(u64::try_from(pos)? & ((1 << bindings::VFIO_PCI_OFFSET_SHIFT) - 1))?;
+    let offset =
+        usize::try_from(u64::try_from(pos)? & ((1 << bindings::VFIO_PCI_OFFSET_SHIFT) - 1))?;
     let rest = usize::try_from(T::Regions::SIZE)?
         .checked_sub(offset)
         .filter(|&rest| rest != 0)

@@ -109,7 +109,9 @@ impl<T: Driver> Device<T, Open> {
         //
         // SAFETY: `pdev` is valid as long as the device, whose resources do not change while it is
         // bound.
-        let flags = unsafe { &(*(*core).pdev).resource }.get(bar).map_or(0, |r| r.flags);
+        let flags = unsafe { &(*(*core).pdev).resource }
+            .get(bar)
+            .map_or(0, |r| r.flags);
         // CAST: widening.
         if flags & kernel::bindings::IORESOURCE_MEM as usize == 0 {
             return Err(EINVAL);

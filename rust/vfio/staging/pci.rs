@@ -25,7 +25,9 @@ pub fn is_virtfn<C: device::DeviceContext>(pdev: &Device<C>) -> bool {
 /// - [`EINVAL`]: it has no MSI-X capability.
 pub fn msix_vec_count<C: device::DeviceContext>(pdev: &Device<C>) -> Result<u32> {
     // CAST: `Device` is a transparent wrapper of `struct pci_dev`.
-    let pdev = core::ptr::from_ref(pdev).cast_mut().cast::<bindings::pci_dev>();
+    let pdev = core::ptr::from_ref(pdev)
+        .cast_mut()
+        .cast::<bindings::pci_dev>();
     // SAFETY: `pdev` is valid; `pci_msix_vec_count()` reads its configuration space.
     let count = unsafe { bindings::pci_msix_vec_count(pdev) };
 

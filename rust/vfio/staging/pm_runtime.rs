@@ -45,8 +45,8 @@ impl Active<'_> {
             _lifetime: PhantomData,
         };
 
-        // SAFETY: `dev` is valid by the caller.
         #[cfg(CONFIG_PM)]
+        // SAFETY: `dev` is valid by the caller.
         kernel::error::to_result(unsafe { bindings::__pm_runtime_resume(dev, RPM_GET_PUT) })?;
         Ok(this)
     }
@@ -54,8 +54,8 @@ impl Active<'_> {
 
 impl Drop for Active<'_> {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant `dev` is valid, and the use that this gives back was counted.
         #[cfg(CONFIG_PM)]
+        // SAFETY: By the type invariant `dev` is valid, and the use that this gives back was counted.
         unsafe {
             bindings::__pm_runtime_idle(self.dev, RPM_GET_PUT | RPM_ASYNC)
         };

@@ -67,9 +67,10 @@ pub(super) fn quirks<'a>(
     profile: &'a Profile,
 ) -> impl Iterator<Item = (&'a DeviceQuirk, Vec<(u16, u16)>)> {
     let devices = move |quirk: &DeviceQuirk| -> Vec<_> {
-        let of_profile = registry.tuples.iter().filter(|tuple| {
-            tuple.profile == profile.name && quirk.tuples.contains(&tuple.name)
-        });
+        let of_profile = registry
+            .tuples
+            .iter()
+            .filter(|tuple| tuple.profile == profile.name && quirk.tuples.contains(&tuple.name));
         of_profile
             .filter_map(
                 |tuple| match (tuple.presented.subvendor, tuple.presented.subdevice) {
