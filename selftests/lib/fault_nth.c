@@ -79,6 +79,13 @@ void fault_nth_or_skip(void)
 	ksft_exit_skip("this kernel cannot fail on purpose: no CONFIG_FAULT_INJECTION\n");
 }
 
+void fault_allocations(bool on)
+{
+	/* Those that may sleep: few others are made for a system call. */
+	sysfs_write("/sys/kernel/debug/failslab/ignore-gfp-wait", on ? "N" : "Y");
+	sysfs_write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", on ? "N" : "Y");
+}
+
 static void write_nth(unsigned int n)
 {
 	char word[16];

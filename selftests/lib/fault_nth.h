@@ -40,6 +40,9 @@ bool fault_nth_setup(void);
 /* Ends the program, as skipped, if not. */
 void fault_nth_or_skip(void);
 
+/* Whether allocations count, and can fail: they do, until told otherwise. */
+void fault_allocations(bool on);
+
 /* The @n-th from here on fails, n > 0. No call but the one under test until disarmed. */
 void fault_arm(unsigned int n);
 

@@ -287,6 +287,7 @@ bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 	s->lost = 0;
 	s->refused = 0;
 	memset(s->injected, 0, sizeof(s->injected));
+	fault_allocations(!op->device_only);
 	for (n = 1; n <= FAULTS_MAX && s->bad < COMPLAINTS_MAX; n++) {
 		if (prepare(s, op))
 			break;
@@ -306,6 +307,7 @@ bool sweep_run(struct sweep *s, const char *name, const struct sweep_op *op)
 			break;
 		sum++;
 	}
+	fault_allocations(true);
 	*total += sum;
 	printf("# %s: %u faults: %u allocations, %u reads, %u writes; ", name, sum,
 	       s->injected[FAULT_ALLOCATION], s->injected[FAULT_READ], s->injected[FAULT_WRITE]);

@@ -35,6 +35,7 @@ struct sweep_op {
 	void (*judge)(struct sweep *s, int ret);
 	/* The VF whose accesses fail, by number, after prepare(); NULL: the guest's. */
 	const char *(*bdf)(struct sweep *s);
+	bool device_only;	/* the kernel cannot bear that an allocation fails here */
 	bool spotless;	/* there need not be anything that can fail */
 };
 
