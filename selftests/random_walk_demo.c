@@ -358,7 +358,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	w.faults = fault_nth_setup();
 	printf("walk: seed %llu, %lu steps, %s\n", (unsigned long long)w.seed, w.steps,
-	       w.faults ? "one in two with a fault, if there is one" : "without faults: not in this kernel");
+	       w.faults ? "with faults" : "without faults: not in this kernel");
 	begin = now_ns();
 	ret = testnet_open(&w.net, GUEST, PEER);
 	if (ret || !traffic(&w)) {

@@ -57,8 +57,6 @@ def faults_of(part):
 
 def totals(parts):
     figures = [part.get("figures", {}) for part in parts]
-    # The suite has the sweeps, too: those are counted once.
-    once = [part for part in parts if part["part"] != "suite"]
     return {
         "parts": len(parts),
         "failed": [part["part"] for part in parts if not part["passed"]],
@@ -66,9 +64,9 @@ def totals(parts):
         "migrations": sum(each.get("migrations", 0) for each in figures),
         "frames": sum(each.get("frames", 0) for each in figures),
         "steps": sum(each.get("steps", 0) for each in figures),
-        "faults": sum(faults_of(part) for part in once),
-        "faults_in_sweeps": sum(faults_of(part) for part in once if part["sweeps"]),
-        "faults_in_steps": sum(faults_of(part) for part in once if not part["sweeps"]),
+        "faults": sum(faults_of(part) for part in parts),
+        "faults_in_sweeps": sum(faults_of(part) for part in parts if part["sweeps"]),
+        "faults_in_steps": sum(faults_of(part) for part in parts if not part["sweeps"]),
         "seeds": [each["seed"] for each in figures if "seed" in each],
         "kernel_log_lines": sum(len(part["kernel_log"]) for part in parts),
     }
@@ -79,7 +77,7 @@ def clock(seconds):
 
 
 def describe(part):
-    words = [f"{part['part']:10s} {'passed' if part['passed'] else 'FAILED':6s} {clock(part['seconds']):>8s}"]
+    words = [f"{part['part']:20s} {'passed' if part['passed'] else 'FAILED':6s} {clock(part['seconds']):>8s}"]
     if "tests" in part:
         words.append("{passed} passed, {failed} failed, {skipped} skipped".format(**part["tests"]))
     figures = part.get("figures", {})

@@ -32,6 +32,7 @@ cmd_campaign() {
 	mkdir -p "$dir/$key"
 	seed=$(campaign_seed "$dir/seed")
 	parts=(suite sweep)
+	mapfile -t -O 2 parts < <(programs_of nested)
 	for ((number = 1; (number - 1) * SOAK_PIECE < migrations; number++)); do
 		parts+=("soak-$number")
 	done
@@ -52,6 +53,21 @@ cmd_campaign() {
 	in_root python3 selftests/lab/campaign.py report "$IN_TOP/build/campaign" "$key" "$KREL" "${parts[@]}"
 }
 
+# programs_of suite|sweep|nested: the names of the test programs, each in one of them
+programs_of() {
+	local program
+	for program in "$TOP"/selftests/*_test.*; do
+		program=$(basename "${program%.*}")
+		# shellcheck disable=SC2053 # a pattern
+		case $1 in
+		nested) [[ $program == $NESTED ]] || continue ;;
+		sweep) [[ $program == fault_* ]] || continue ;;
+		*) [[ $program != $NESTED && $program != fault_* ]] || continue ;;
+		esac
+		echo "$program"
+	done
+}
+
 hours() { printf '%d:%02d:%02d' $(($1 / 3600)) $(($1 / 60 % 60)) $(($1 % 60)); }
 
 # One that was drawn is kept: a part that is run again takes the same steps.
@@ -66,8 +82,8 @@ campaign_seed() {
 run_part() {
 	local dir=$1 part=$2 number=${2#*-} figures='' command status=0 begin=$SECONDS left
 	case $part in
-	suite) command=(test -t '*') ;;
-	sweep) command=(test -t 'fault_*_test') ;;
+	suite | sweep) command=(test -t "$(programs_of "$part" | tr '\n' ' ')") ;;
+	nested*) command=(test -t "$part") ;;
 	soak-*)
 		left=$((migrations - (number - 1) * SOAK_PIECE))
 		figures=$BUILD/soak.json
@@ -95,7 +111,8 @@ run_part() {
 logged() {
 	local file=$1
 	shift
-	"$@" > >(tee "$file" | watch_part) 2>&1
+	"$@" 2>&1 | tee "$file" | watch_part
+	return "${PIPESTATUS[0]}"
 }
 
 watch_part() {
