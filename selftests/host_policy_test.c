@@ -97,6 +97,25 @@ TEST_F(host_policy, T10_mac_of_the_guest)
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 
+/* igb logs each request that it refuses: once for each owner is enough. */
+TEST_F(host_policy, resets_do_not_fill_the_log)
+{
+	const char * const words[] = { "requested MAC filter", "administratively denied" };
+	struct vf *vf;
+	int log, i;
+
+	ASSERT_EQ(0, pf_set_vf_mac(TO, host_mac));
+	log = kernel_log_open();
+	ASSERT_LE(0, log);
+	vf = vf_open(vf_bdf(TO), &self->net.guest.ram);
+	EXPECT_TRUE(kernel_log_has(log, words[0], words[1]));
+	for (i = 0; i < 5; i++)
+		vf_reset(vf);
+	vf_close(vf);
+	EXPECT_FALSE(kernel_log_has(log, words[0], words[1]));
+	close(log);
+}
+
 /* With the address that the guest has anyway there is nothing to refuse. */
 TEST_F(host_policy, T10_same_mac_set_by_the_host)
 {
