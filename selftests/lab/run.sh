@@ -44,7 +44,7 @@ usage() {
 	  -a ARGS     arguments for each program (-a '-t name' picks one test of it)
 	  -d DRIVER   bind the VFs to another driver, as vfio-pci
 	  -n          do not build, boot what is there
-	  -s SECONDS  time limit of each program (default 300, nested*_test 600;
+	  -s SECONDS  time limit of each program (default 300, nested*_test 900;
 	              debug 1500, nested*_test 2400)
 	  -c          the cargo tests and the fuzz targets as well
 	VMF_GUESTS is how many test hosts run at once (default: one for each CPU, if
@@ -204,7 +204,7 @@ cmd_test() {
 
 # plan_lane LANE SETTING...: a test host for each nested program, and one for the others.
 plan_lane() {
-	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-600} program nested=()
+	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-900} program nested=()
 	shift
 	[[ $lane != debug ]] || each=${limit:-1500} whole=9000 with_guest=${limit:-2400}
 	for program in "$TOP"/selftests/*_test.*; do

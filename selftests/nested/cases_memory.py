@@ -237,7 +237,8 @@ def T19_rings_made_anew_while_copying(stage, channels):
 
 def variant(test, backend, channels):
     """A test with one kind of machine and migration."""
-    @needs(Machine(memory_file=True, backend=backend))
+    # Rings that move cost some copies of all memory.
+    @needs(Machine(memory_file=True, backend=backend), seconds=300)
     def run(stage):
         test(stage, channels)
     run.__name__ = f"{test.__name__}_{backend}_{channels or 1}"
