@@ -38,19 +38,6 @@ use kernel::{
     prelude::*, //
 };
 
-impl<T: Driver> Device<T> {
-    /// Keeps the function out of the low power state, as the core does for each access of its own:
-    /// the user is told if it was in it, and the host may suspend it again afterwards.
-    ///
-    /// # Errors
-    ///
-    /// - [`EIO`]: it does not resume.
-    pub(crate) fn resumed(&self) -> Result<Active<'_>> {
-        // SAFETY: `pdev` is valid as long as the device.
-        unsafe { Active::get(&raw mut (*(*self.as_core()).pdev).dev) }.map_err(|_| EIO)
-    }
-}
-
 impl<T: Driver> Device<T, Open> {
     /// Returns the PCI function.
     pub fn pci(&self) -> &pci::Device {
@@ -123,6 +110,19 @@ impl<T: Driver> Device<T, Open> {
             stats: self.stats().mmio(),
             _lock: lock,
         })
+    }
+
+    /// Keeps the function out of the low power state, as the core does for each access of its own:
+    /// the user is told if it was in it, and the host may suspend it again afterwards.
+    ///
+    /// Takes `memory_lock` for writing if it has to resume it.
+    ///
+    /// # Errors
+    ///
+    /// - [`EIO`]: it does not resume.
+    pub(crate) fn resumed(&self) -> Result<Active<'_>> {
+        // SAFETY: `pdev` is bound to this driver by the context, and so valid.
+        unsafe { Active::get(&raw mut (*(*self.as_core()).pdev).dev) }.map_err(|_| EIO)
     }
 
     /// Returns whether the function may start DMA: `PCI_COMMAND_MASTER`.

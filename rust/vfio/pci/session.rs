@@ -16,7 +16,8 @@ use crate::{
     migration::{
         self,
         Profile as _, //
-    }, //
+    },
+    staging::pm_runtime::Active, //
 };
 use kernel::{
     prelude::*,
@@ -90,27 +91,32 @@ impl<T: Driver> Device<T> {
         &self,
         op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
     ) -> Result<R> {
-        // Before the lock: what resumes the function takes `memory_lock`, and may take its time.
-        let _resumed = self.resumed()?;
         let mut guard = self.inner.session.lock();
-        let (dev, session) = self.settled(&mut guard).ok_or(ENODEV)?;
+        let (_resumed, dev, session) = self.settled(&mut guard)?;
         let result = op(dev, session);
 
         T::Migration::publish(dev, Some(&session.migration));
         result
     }
 
-    /// Settles a reset, if there was one since the session lock was held last.
+    /// Resumes the function from low power, for as long as the first of what is returned lives, and
+    /// settles a reset, if there was one since the session lock was held last.
     ///
-    /// `session` is what the lock protects; `None` if the device is not open.
+    /// `session` is what the lock protects.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`]: the device is not open.
+    /// - [`EIO`]: it does not resume.
     fn settled<'a>(
         &'a self,
         session: &'a mut Option<Session<T>>,
-    ) -> Option<(&'a Device<T, Open>, &'a mut Session<T>)> {
-        let session = session.as_mut()?;
+    ) -> Result<(Active<'a>, &'a Device<T, Open>, &'a mut Session<T>)> {
+        let session = session.as_mut().ok_or(ENODEV)?;
         // SAFETY: By the type invariant the device is open, and as `close_device()` takes the
         // session lock, which is held for `'a`, it stays so.
         let dev = unsafe { self.as_open() };
+        let resumed = dev.resumed()?;
 
         let epoch = self.epoch();
         if session.epoch != epoch {
@@ -128,7 +134,7 @@ impl<T: Driver> Device<T> {
             session.epoch = epoch;
             self.inner.shown_epoch.store(epoch, Relaxed);
         }
-        Some((dev, session))
+        Ok((resumed, dev, session))
     }
 
     /// Leaves the state of the uAPI for [`Self::shown_state()`]; the session lock is held.
@@ -144,7 +150,6 @@ impl<T: Driver> Device<T> {
     /// # Errors
     ///
     /// - [`ENODEV`]: the device is not open.
-    /// - [`EIO`]: it was reset, and does not resume from low power.
     pub(crate) fn shown_state(&self) -> Result<u32> {
         let shown = || match self.inner.shown_state.load(Relaxed) {
             NOT_OPEN => Err(ENODEV),
@@ -156,9 +161,8 @@ impl<T: Driver> Device<T> {
             return Ok(state);
         }
         // A reset that nobody has settled yet.
-        let _resumed = self.resumed()?;
         if let Some(mut guard) = self.inner.session.try_lock() {
-            if let Some((dev, session)) = self.settled(&mut guard) {
+            if let Ok((_resumed, dev, session)) = self.settled(&mut guard) {
                 T::Migration::publish(dev, Some(&session.migration));
             }
         }
