@@ -43,8 +43,10 @@ pub(crate) struct RxRegs {
 
 impl RxRegs {
     fn slots(&self) -> usize {
+        // The register has 20 bits; a device that is not there reads as all ones.
+        //
         // CAST: at most 65535.
-        (u64::from(self.len) / DESCRIPTOR) as usize
+        (u64::from(self.len & 0xf_ffff) / DESCRIPTOR) as usize
     }
 
     /// Bytes that the device may write to a packet buffer: `BSIZEPKT`, in KiB.
