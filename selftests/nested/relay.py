@@ -67,8 +67,7 @@ class Relay:
         thread.start()
 
     def wait_held(self, timeout=60):
-        self.held.wait(allow(timeout))
-        if not self.here:
+        if not self.held.wait(allow(timeout)) or not self.here:
             raise RelayError(f"not at the {self.hold} in {timeout} s, seen: {self.seen}") from self.error
 
     def go(self):
@@ -160,6 +159,9 @@ class Relay:
             assert len(edited) == len(content)
             content = edited
         half = len(content) // 2
+        if self.hold == kind:
+            # Who refuses the first half hangs up, which may be noticed before anything else here.
+            self.here = kind
         self.destination.sendall(header + content[:half])
         self.stop_at(kind)
         self.destination.sendall(content[half:])
