@@ -94,7 +94,7 @@ static u64 time_of_holes(int fd, iova_t iova, unsigned int first)
 }
 
 /* What is known page by page after all pages were marked does not add up. */
-TEST_F_TIMEOUT(dma_report, reports_of_single_pages, 120)
+TEST_F_TIMEOUT(dma_report, reports_of_single_pages, 900)
 {
 	u64 size = 2 * HOLES * DMA_LOG_PAGE, took, early = ~0ull, late = ~0ull;
 	struct dma_bitmap bitmap = { 0 };

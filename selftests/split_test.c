@@ -69,7 +69,7 @@ TEST_F(split, chunks_of_any_size_read_the_same)
 	mig_buf_free(&again);
 }
 
-TEST_F_TIMEOUT(split, litmus_10_good_stream_split_anywhere, 110)
+TEST_F_TIMEOUT(split, litmus_10_good_stream_split_anywhere, 900)
 {
 	const u8 *data = self->stream.data;
 	size_t at, len = self->stream.len;
