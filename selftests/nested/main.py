@@ -18,6 +18,7 @@ import traceback
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 # pylint: disable=wrong-import-position
+import emulator
 from pace import allow
 from stage import Hopeless, Stage
 from vmm import Machine
@@ -53,8 +54,8 @@ def selected(arguments):
     return [test for test in tests if not names or test.__name__ in names]
 
 
-def run(stage, test):
-    """Did it pass?"""
+def run(stage, test, again=True):
+    """Did it pass? It is run once more if the emulator below has failed, which is said."""
     try:
         # The boot has limits of its own.
         stage.use(getattr(test, "machine", Machine()))
@@ -69,7 +70,11 @@ def run(stage, test):
         for line in traceback.format_exc().splitlines():
             print("# " + line)
         stage.explain()
+        again = again and stage.current and emulator.has_failed(stage.current.vmm)
         stage.drop_guest()
+        if again:
+            print("# the test is run once more")
+            return run(stage, test, again=False)
         return False
     finally:
         signal.alarm(0)
