@@ -9,6 +9,7 @@ mod context;
 mod device;
 #[cfg(CONFIG_IOMMUFD)]
 mod iommufd;
+mod msix;
 mod open;
 mod ops;
 mod session;
@@ -22,6 +23,7 @@ pub use self::{
         Open, //
     },
     device::Device,
+    msix::VectorsGuard,
     open::MmioGuard, //
 };
 

@@ -51,7 +51,7 @@ pub trait Traps: Migration {
     const BAR: u32;
     /// Size of the BAR in bytes.
     const SIZE: u64;
-    /// What may be mapped.
+    /// What may be mapped, one to four areas.
     const MAPPED: &'static [Area];
 
     /// Answers a read of the aligned 32-bit register at `offset`.
@@ -89,8 +89,8 @@ impl<T: Traps> Profile<T> for Trapped<T> {
     const BAR: Option<u32> = Some(T::BAR);
     const SIZE: u64 = T::SIZE;
     const MAPPED: &'static [Area] = {
-        // None needs the region to lose its mmap flag, more need a longer capability.
-        assert!(T::MAPPED.len() == 1, "exactly one area can be mapped");
+        // None needs the region to lose its mmap flag.
+        assert!(!T::MAPPED.is_empty() && T::MAPPED.len() <= AREAS_MAX);
         T::MAPPED
     };
 
@@ -240,17 +240,20 @@ pub(crate) fn may_map<T: pci::Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
     }
 }
 
-/// `vfio_region_info_cap_sparse_mmap` with one area, in place of the flexible array.
+/// Areas of one BAR.
+const AREAS_MAX: usize = 4;
+
+/// `vfio_region_info_cap_sparse_mmap` with room for some areas, in place of the flexible array.
 #[repr(C)]
-struct SparseArea {
+struct SparseAreas {
     header: bindings::vfio_info_cap_header,
     nr_areas: u32,
     reserved: u32,
-    area: bindings::vfio_region_sparse_mmap_area,
+    areas: [bindings::vfio_region_sparse_mmap_area; AREAS_MAX],
 }
 
 static_assert!(
-    core::mem::offset_of!(SparseArea, area)
+    core::mem::offset_of!(SparseAreas, areas)
         == core::mem::offset_of!(bindings::vfio_region_info_cap_sparse_mmap, areas)
 );
 
@@ -267,31 +270,29 @@ pub(crate) unsafe fn add_sparse_areas<T: pci::Driver>(
     {
         return Ok(());
     }
-    // One area is all that any driver needs so far; more need an allocation here.
-    let [area] = T::Regions::MAPPED else {
-        return Err(EINVAL);
-    };
-    let mut sparse = SparseArea {
+    let mut sparse = SparseAreas {
         header: bindings::vfio_info_cap_header {
             // CAST: a small constant of the uAPI.
             id: bindings::VFIO_REGION_INFO_CAP_SPARSE_MMAP as u16,
             version: 1,
             next: 0,
         },
-        nr_areas: 1,
+        nr_areas: 0,
         reserved: 0,
-        area: bindings::vfio_region_sparse_mmap_area {
-            offset: area.offset,
-            size: area.size,
-        },
+        areas: Default::default(),
     };
+    for (area, mapped) in sparse.areas.iter_mut().zip(T::Regions::MAPPED) {
+        (area.offset, area.size) = (mapped.offset, mapped.size);
+        sparse.nr_areas += 1;
+    }
+    let unused = sparse.areas.len() - T::Regions::MAPPED.len();
 
-    // SAFETY: `caps` is the caller's promise; the capability is copied, all of its size.
+    // SAFETY: `caps` is the caller's promise; the capability is copied, up to its last area.
     kernel::error::to_result(unsafe {
         bindings::vfio_info_add_capability(
             caps,
             (&raw mut sparse).cast(),
-            core::mem::size_of::<SparseArea>(),
+            core::mem::size_of::<SparseAreas>() - unused * core::mem::size_of_val(&sparse.areas[0]),
         )
     })
 }

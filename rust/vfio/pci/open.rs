@@ -78,10 +78,29 @@ impl<T: Driver> Device<T, Open> {
     /// - [`EINVAL`], [`ENODEV`] or what `vfio_pci_core_enable()` met: there is no such BAR, it is
     ///   smaller or one of I/O ports, or it could not be mapped.
     pub fn mmio<const SIZE: usize>(&self, bar: usize) -> Result<MmioGuard<'_, SIZE>> {
-        let core = self.as_core();
         // SAFETY: `vfio_pci_core_init_dev()` has initialised the semaphore, which lives as long as
         // the device.
-        let lock = unsafe { ReadGuard::lock(&raw mut (*core).memory_lock) };
+        let lock = unsafe { ReadGuard::lock(&raw mut (*self.as_core()).memory_lock) };
+
+        // INVARIANT: The guard holds the lock.
+        Ok(MmioGuard {
+            raw: self.decoded(&lock, bar)?,
+            stats: self.stats().mmio(),
+            lock: Lock::Own(lock),
+        })
+    }
+
+    /// Returns where a BAR of at least `SIZE` bytes is; `memory_lock` is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::mmio()`].
+    fn decoded<const SIZE: usize>(
+        &self,
+        _memory_lock: &ReadGuard<'_>,
+        bar: usize,
+    ) -> Result<MmioRaw<Region<SIZE>>> {
+        let core = self.as_core();
         // SAFETY: `memory_lock` is held, which is what this function asks for.
         if !unsafe { bindings::__vfio_pci_memory_enabled(core) } {
             return Err(EIO);
@@ -105,10 +124,26 @@ impl<T: Driver> Device<T, Open> {
         }
         let len = self.pci().resource_len(u32::try_from(bar)?)?;
 
+        MmioRaw::new_region(map.addr(), usize::try_from(len)?)
+    }
+
+    /// Gives access to a further BAR, while there is access to another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::mmio()`].
+    pub(crate) fn mmio_beside<'a, const SIZE: usize, const OTHER: usize>(
+        &'a self,
+        other: &'a MmioGuard<'_, OTHER>,
+        bar: usize,
+    ) -> Result<MmioGuard<'a, SIZE>> {
+        let lock = other.lock.as_ref();
+
+        // INVARIANT: The other guard, which holds the lock, is borrowed for as long.
         Ok(MmioGuard {
-            raw: MmioRaw::new_region(map.addr(), usize::try_from(len)?)?,
+            raw: self.decoded(lock, bar)?,
             stats: self.stats().mmio(),
-            _lock: lock,
+            lock: Lock::Borrowed(lock),
         })
     }
 
@@ -196,11 +231,26 @@ impl<T: Driver> Device<T, Open> {
 ///
 /// # Invariants
 ///
-/// `raw` is a BAR of an open device that decodes memory as long as `_lock` is held.
+/// `raw` is a BAR of an open device that decodes memory as long as `lock` is held.
 pub struct MmioGuard<'a, const SIZE: usize> {
     raw: MmioRaw<Region<SIZE>>,
     stats: &'a MmioStats,
-    _lock: ReadGuard<'a>,
+    lock: Lock<'a>,
+}
+
+/// `memory_lock` of the device, held for reading.
+enum Lock<'a> {
+    Own(ReadGuard<'a>),
+    Borrowed(&'a ReadGuard<'a>),
+}
+
+impl<'a> Lock<'a> {
+    fn as_ref(&self) -> &ReadGuard<'a> {
+        match self {
+            Self::Own(lock) => lock,
+            Self::Borrowed(lock) => lock,
+        }
+    }
 }
 
 impl<'a, const SIZE: usize> IoBase<'a> for &'a MmioGuard<'_, SIZE> {
