@@ -136,10 +136,8 @@ static int prepare_close(struct sweep *s)
 {
 	struct vf *vf = s->net.guest.vf;
 
-	/* The mapping is a reference, too. */
-	if (vf->doorbells)
-		munmap(vf->doorbells, 0x1000);
-	vf->doorbells = NULL;
+	/* A mapping is a reference, too. */
+	vf_unmap(vf);
 	return 0;
 }
 

@@ -103,7 +103,7 @@ static const char *check_loaded(struct vf *vf, const struct mig_buf *s, struct m
 	if (mig_set(vf_fd(vf), VFIO_DEVICE_STATE_STOP, NULL))
 		return "loaded, and does not stop";
 	/* This page is mapped: what is read is in the register. */
-	for (q = 0; q < VF_QUEUES && vf->doorbells; q++) {
+	for (q = 0; q < VF_QUEUES && vf->pages[VF_PAGE_TX]; q++) {
 		if (vf_read(vf, VF_TXDCTL(q)) & VF_QUEUE_ENABLE)
 			return "a transmit queue is on";
 		if (vf_read(vf, VF_TDT(q)) != vf_read(vf, VF_TDH(q)))

@@ -424,7 +424,7 @@ int main(void)
 	if (ret)
 		fail("the guest's driver does not come up", ret);
 	b.there = vf_open(vf_bdf(THERE), &b.net.guest.ram);
-	if (!b.there->doorbells || !b.net.guest.vf->doorbells)
+	if (!b.there->pages[VF_PAGE_TX] || !b.net.guest.vf->pages[VF_PAGE_TX])
 		fail("the driver offers no page to map", 0);
 	untimed_set(b.there, VFIO_DEVICE_STATE_STOP);
 	vf_vmm_setup(b.there);

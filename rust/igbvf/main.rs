@@ -22,6 +22,8 @@ mod handshake;
 #[forbid(unsafe_code)]
 mod mailbox;
 #[forbid(unsafe_code)]
+mod mask;
+#[forbid(unsafe_code)]
 mod migration;
 #[forbid(unsafe_code)]
 mod posted;
@@ -83,6 +85,8 @@ pub(crate) struct Igbvf {
     used: format::Used,
     /// The physical function may keep further unicast addresses for this function.
     unicast: Atomic<bool>,
+    /// `EIMS` shows the interrupt mask, and not what was written last.
+    shows_mask: Atomic<bool>,
     /// How often the state of another device was loaded; wraps.
     loads: Atomic<u32>,
 }
@@ -96,6 +100,11 @@ impl Igbvf {
     /// The physical function is about to be asked for a further unicast address.
     fn note_unicast(&self) {
         self.unicast.store(true, Relaxed);
+    }
+
+    /// Returns whether the interrupt mask can be read.
+    fn shows_mask(&self) -> bool {
+        self.shows_mask.load(Relaxed)
     }
 
     /// Returns how often the device has become another one.
@@ -153,6 +162,7 @@ impl vfio_pci::Driver for Igbvf {
                 heads,
                 used: format::Used::new(),
                 unicast: Atomic::new(false),
+                shows_mask: Atomic::new(false),
                 loads: Atomic::new(0),
             }
         })
@@ -165,7 +175,10 @@ impl vfio_pci::Driver for Igbvf {
     fn open(dev: &Device) -> Result {
         // The last owner may have come by another driver.
         dev.data().note_unicast();
-        scrub::before_use(dev)
+        scrub::before_use(dev)?;
+        let shown = mask::is_shown(&dev.mmio(regs::BAR)?);
+        dev.data().shows_mask.store(shown, Relaxed);
+        Ok(())
     }
 
     fn reset(dev: &Device) -> Result {

@@ -51,6 +51,8 @@ pub(crate) struct Held {
     pub(crate) txdctl: [u32; QUEUES],
     /// `RDT`, which silicon ignores while the queue is off.
     pub(crate) rdt: [u32; QUEUES],
+    /// The interrupt mask.
+    pub(crate) eims: u32,
     /// The physical function is in reset; the guest is to find out that it was.
     pub(crate) pf_in_reset: bool,
     /// It was reset since the device was stopped, and all registers with it.
@@ -58,7 +60,7 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Reads what a device that runs would need to go on.
+    /// Reads what a device that runs would need to go on, but for the interrupt mask.
     pub(crate) fn read(bar: Bar<'_>) -> Self {
         // The flush is an action, which is over.
         let rxdctl = |value: RXDCTL| value.with_swflsh(false).into();
@@ -77,6 +79,7 @@ impl Held {
                 bar.read(RDT::at(0)).into(),
                 bar.read(RDT::at(1)).into(), //
             ],
+            eims: 0,
             pf_in_reset: false,
             void: false,
         }

@@ -13,8 +13,11 @@ use vfio::pci::MmioGuard;
 pub(crate) const BAR: usize = 0;
 /// Size of the BAR in bytes.
 pub(crate) const BAR_SIZE: usize = 0x4000;
-/// Offset of the transmit page, the only one that the guest may touch unseen: a doorbell per
-/// packet, and nothing in it that could not be read back.
+/// Offset of the interrupt page, which the guest touches unseen: an access per interrupt, and a mask
+/// that can be found out, see [`mask`](super::mask).
+pub(crate) const IRQ_PAGE: usize = 0x1000;
+/// Offset of the transmit page, which the guest touches unseen: a doorbell per packet, and nothing in
+/// it that could not be read back.
 pub(crate) const TX_PAGE: usize = 0x3000;
 
 /// The BAR, ready to be accessed.

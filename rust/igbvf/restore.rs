@@ -135,7 +135,6 @@ fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result
     verify(bar, state)?;
 
     let shadow = Shadow {
-        eims: interrupts.eims,
         rxctl: [rx0.rxctl, rx1.rxctl],
         psrtype: rx0.psrtype,
         statistics: resume_statistics(bar, &state.statistics),
@@ -153,6 +152,7 @@ fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result
             rxdctl: [rx0.rxdctl, rx1.rxdctl],
             txdctl: [tx0.txdctl, tx1.txdctl],
             rdt: [rx0.rdt, rx1.rdt],
+            eims: interrupts.eims,
             pf_in_reset: false,
             void: false,
         },

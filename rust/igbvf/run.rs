@@ -9,6 +9,10 @@
 
 use super::{
     mailbox,
+    mask::{
+        self,
+        Vectors, //
+    },
     queues::{
         self,
         Held, //
@@ -16,10 +20,6 @@ use super::{
     regs::{
         Bar,
         BAR,
-        CAUSES,
-        EICS,
-        EIMC,
-        EIMS,
         QUEUES,
         TDT,
         V2PMAILBOX, //
@@ -46,8 +46,7 @@ pub(crate) struct Running {
     shadow: KBox<Shadow>,
 }
 
-/// The queues are off and interrupts masked; neither DMA nor MSI comes from the device, but for
-/// interrupts whose throttle was running (33 ms at most).
+/// The queues are off and interrupts masked; neither DMA nor MSI comes from the device.
 ///
 /// The transmit page stays mapped: user space that writes there now, against the uAPI's advice, can
 /// start its own queues, and the IOMMU is what protects everyone else, as ever.
@@ -105,17 +104,17 @@ impl Running {
     /// - [`EIO`]: the device does not decode memory; it runs on.
     /// - [`ETIMEDOUT`]: a queue does not stop; it runs on.
     pub(crate) fn quiesce(mut self, dev: &Device) -> core::result::Result<Quiesced, (Self, Error)> {
-        let guard = match dev.mmio(BAR) {
-            Ok(guard) => guard,
+        let vectors = match dev.vectors(BAR) {
+            Ok(vectors) => vectors,
             Err(err) => return Err((self, err)),
         };
-        let bar: Bar<'_> = &guard;
+        let bar: Bar<'_> = &vectors;
         let mut held = match queues::stop(bar, dev.data().heads()) {
             Ok(held) => held,
             Err(err) => return Err((self, err)),
         };
 
-        bar.write(EIMC, CAUSES.into());
+        held.eims = mask::close(dev, &vectors);
         held.take_note(mailbox::rest(bar, &mut self.shadow, mailbox::ANSWER_TIME));
         Ok(Quiesced {
             shadow: self.shadow,
@@ -147,9 +146,9 @@ impl Quiesced {
         mut self,
         dev: &Device,
     ) -> core::result::Result<Running, (Self, Error)> {
-        match dev.mmio(BAR).and_then(|guard| {
-            look(&guard, &mut self.shadow, &mut self.held)?;
-            start(dev, &guard, &self.shadow, &self.held)
+        match dev.vectors(BAR).and_then(|vectors| {
+            look(&vectors, &mut self.shadow, &mut self.held)?;
+            start(dev, &vectors, &self.held)
         }) {
             Ok(()) => Ok(Running {
                 shadow: self.shadow,
@@ -312,16 +311,15 @@ fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> Result<V2PMAILBOX
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: a queue does not start; all of them are off again.
-fn start(dev: &Device, bar: Bar<'_>, shadow: &Shadow, held: &Held) -> Result {
+fn start(dev: &Device, vectors: &Vectors<'_>, held: &Held) -> Result {
+    let bar: Bar<'_> = vectors;
+
     if let Err(err) = queues::start(bar, held) {
         scrub::quiet(bar);
         // As far as it goes: the device is to be as stopped as it was.
         let _ = queues::settle(bar, dev.data().heads());
         return Err(err);
     }
-    bar.write(EIMS, shadow.eims.into());
-    // No register shows which causes were pending or throttled. One interrupt too many per vector
-    // is harmless, one too few is not; a masked one waits for the guest to unmask it.
-    bar.write(EICS, CAUSES.into());
+    mask::open(vectors, held.eims);
     Ok(())
 }

@@ -11,7 +11,6 @@ use super::{
     },
     mailbox,
     regs::{
-        CAUSES,
         QUEUES,
         STATISTICS,
         V2PMAILBOX, //
@@ -24,8 +23,6 @@ pub(crate) const R2C: u32 = 0xb0;
 /// The parts of a VF that can only be remembered, from open or reset on.
 #[derive(Default)]
 pub(crate) struct Shadow {
-    /// The interrupt mask: `EIMS` shows the last value written on some models.
-    pub(crate) eims: u32,
     /// `RXCTL`, which is write-only on some models.
     pub(crate) rxctl: [u32; QUEUES],
     /// `PSRTYPE`, likewise.
@@ -42,21 +39,10 @@ impl Shadow {
     /// `reply` reads the start of the mailbox memory, if there may be a reply.
     pub(crate) fn observe(&mut self, register: V2PMAILBOX, reply: impl FnOnce() -> Reply) {
         if mailbox::was_reset(register) {
-            // The counters start again from 0. The mask stays, as the guest may have written it
-            // since: what is too much in it does no harm.
+            // The counters start again from 0.
             self.statistics = Default::default();
         }
         self.mailbox.observe(register, reply);
-    }
-
-    /// The guest has set bits of the interrupt mask.
-    pub(crate) fn unmask(&mut self, causes: u32) {
-        self.eims |= causes & CAUSES;
-    }
-
-    /// The guest has cleared bits of the interrupt mask.
-    pub(crate) fn mask(&mut self, causes: u32) {
-        self.eims &= !causes;
     }
 }
 

@@ -171,7 +171,7 @@ fn read(bar: Bar<'_>, shadow: &Shadow, held: &Held, tails: [u32; QUEUES]) -> Res
         read_tx::<1>(bar, held, tails),
     ];
     state.interrupts = Interrupts {
-        eims: shadow.eims,
+        eims: held.eims,
         // Other bits are not this function's, count by themselves, or mean nothing, whatever was
         // written to them.
         eiac: u32::from(bar.read(EIAC)) & Interrupts::EIAC_MASK,

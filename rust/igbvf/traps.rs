@@ -2,8 +2,8 @@
 
 //! The guest's accesses to BAR 0.
 //!
-//! Pages 0 (mailbox, statistics), 1 (interrupts) and 2 (receive) always come here. Page 3
-//! (transmit) is mapped into the guest; what comes here of it is from a VMM that does not map it.
+//! Pages 0 (mailbox, statistics) and 2 (receive) always come here. Pages 1 (interrupts) and 3
+//! (transmit) are mapped into the guest; what comes here of them is from a VMM that does not.
 
 use super::{
     control::adds_unicast,
@@ -13,9 +13,8 @@ use super::{
         Bar,
         BAR,
         BAR_SIZE,
-        CAUSES,
         CTRL,
-        EIMS,
+        IRQ_PAGE,
         STATISTIC_OFFSETS,
         TX_PAGE,
         V2PMAILBOX, //
@@ -47,9 +46,6 @@ enum Place {
     PbaClear,
     PsrType,
     Statistic(usize),
-    Eics,
-    Eims,
-    Eimc,
     RxCtl(usize),
     Rdt(usize),
     RxdCtl(usize),
@@ -68,9 +64,6 @@ impl Place {
             V2PMAILBOX::OFFSET => Place::MailboxControl,
             super::regs::PBACL::OFFSET => Place::PbaClear,
             super::regs::PSRTYPE::OFFSET => Place::PsrType,
-            super::regs::EICS::OFFSET => Place::Eics,
-            super::regs::EIMS::OFFSET => Place::Eims,
-            super::regs::EIMC::OFFSET => Place::Eimc,
             0x2814 | 0x2914 => Place::RxCtl(queue),
             0x2818 | 0x2918 => Place::Rdt(queue),
             0x2828 | 0x2928 => Place::RxdCtl(queue),
@@ -88,11 +81,18 @@ impl Traps for Igbvf {
     const BAR: u32 = BAR as u32;
     // CAST: widening.
     const SIZE: u64 = BAR_SIZE as u64;
-    const MAPPED: &'static [Area] = &[Area {
-        // CAST: widening.
-        offset: TX_PAGE as u64,
-        size: 0x1000,
-    }];
+    const MAPPED: &'static [Area] = &[
+        Area {
+            // CAST: widening.
+            offset: IRQ_PAGE as u64,
+            size: 0x1000,
+        },
+        Area {
+            // CAST: widening.
+            offset: TX_PAGE as u64,
+            size: 0x1000,
+        },
+    ];
 
     fn read32(dev: &Device, run: RunMut<'_, Self>, offset: usize) -> Result<u32> {
         let guard = dev.mmio(BAR)?;
@@ -108,8 +108,6 @@ impl Traps for Igbvf {
                 let add = shadow.statistics.get(index).ok_or(EINVAL)?;
                 bar.try_read32(offset)?.wrapping_add(*add)
             }
-            // The register shows what was written last on some models.
-            (Place::Eims, _) => shadow.eims,
             (Place::Rdt(queue), Some(held)) => *held.rdt.get(queue).ok_or(EINVAL)?,
             (Place::RxdCtl(queue), Some(held)) => *held.rxdctl.get(queue).ok_or(EINVAL)?,
             (Place::TxdCtl(queue), Some(held)) => *held.txdctl.get(queue).ok_or(EINVAL)?,
@@ -165,18 +163,6 @@ impl Traps for Igbvf {
                 *shadow.rxctl.get_mut(queue).ok_or(EINVAL)? = value;
                 bar.try_write32(value, offset)?;
             }
-            (Place::Eims, held) => {
-                shadow.unmask(value);
-                if held.is_none() {
-                    bar.write(EIMS, (value & CAUSES).into());
-                }
-            }
-            (Place::Eimc, _) => {
-                shadow.mask(value);
-                bar.try_write32(value, offset)?;
-            }
-            // Every vector is raised once when the device starts.
-            (Place::Eics, Some(_)) => (),
             // What would start DMA waits until the device starts.
             (Place::Rdt(queue), Some(held)) => {
                 *held.rdt.get_mut(queue).ok_or(EINVAL)? = value & 0xffff

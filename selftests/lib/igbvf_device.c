@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A VF under test: opened through VFIO on top of libvfio's public pieces, with
- * registers reached through the region's read and write (which a driver may
- * trap) and the transmit doorbells through mmap() where that is offered.
+ * registers reached through mmap() where that is offered, and else through the
+ * region's read and write (which a driver may trap).
  */
 #include <errno.h>
 #include <poll.h>
@@ -147,7 +147,6 @@ struct vf *vf_open_mode(const char *bdf, const char *iommu_mode, struct guest_ra
 {
 	struct vfio_region_info bar0;
 	struct vf *vf;
-	void *map;
 	int i;
 
 	vf = calloc_assert(1, sizeof(*vf));
@@ -163,10 +162,13 @@ struct vf *vf_open_mode(const char *bdf, const char *iommu_mode, struct guest_ra
 	VFIO_ASSERT_EQ(bar0.size, VF_BAR0_SIZE);
 	vf->bar0 = bar0.offset;
 
-	map = mmap(NULL, 0x1000, PROT_READ | PROT_WRITE, MAP_SHARED, vf_fd(vf),
-		   vf->bar0 + VF_DOORBELL_PAGE);
-	if (map != MAP_FAILED)
-		vf->doorbells = map;
+	for (i = 0; i < VF_PAGES; i++) {
+		void *map = mmap(NULL, VF_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, vf_fd(vf),
+				 vf->bar0 + i * VF_PAGE_SIZE);
+
+		if (map != MAP_FAILED)
+			vf->pages[i] = map;
+	}
 
 	if (ram) {
 		vf->ram.vaddr = ram->vaddr;
@@ -182,12 +184,22 @@ struct vf *vf_open(const char *bdf, struct guest_ram *ram)
 	return vf_open_mode(bdf, vf_default_iommu_mode(), ram);
 }
 
+void vf_unmap(struct vf *vf)
+{
+	unsigned int i;
+
+	for (i = 0; i < VF_PAGES; i++) {
+		if (vf->pages[i])
+			VFIO_ASSERT_EQ(munmap(vf->pages[i], VF_PAGE_SIZE), 0);
+		vf->pages[i] = NULL;
+	}
+}
+
 void vf_close(struct vf *vf)
 {
 	if (!vf)
 		return;
-	if (vf->doorbells)
-		VFIO_ASSERT_EQ(munmap(vf->doorbells, 0x1000), 0);
+	vf_unmap(vf);
 	vfio_pci_device_cleanup(vf->pci);
 	iommu_cleanup(vf->iommu);
 	free(vf);
@@ -209,12 +221,20 @@ int vf_region_access(struct vf *vf, bool write, u32 reg, void *data, size_t size
 	return ret < 0 ? -errno : ret;
 }
 
+/* Where a register is mapped, or NULL. */
+static u32 *mapped(struct vf *vf, u32 reg)
+{
+	void *page = reg < VF_BAR0_SIZE ? vf->pages[reg / VF_PAGE_SIZE] : NULL;
+
+	return page ? page + reg % VF_PAGE_SIZE : NULL;
+}
+
 u32 vf_read(struct vf *vf, u32 reg)
 {
-	u32 val;
+	u32 *map = mapped(vf, reg), val;
 
-	if (vf->doorbells && reg >= VF_DOORBELL_PAGE)
-		return READ_ONCE(*(u32 *)(vf->doorbells + reg - VF_DOORBELL_PAGE));
+	if (map)
+		return READ_ONCE(*map);
 	VFIO_ASSERT_EQ(vf_region_access(vf, false, reg, &val, sizeof(val)), 4,
 		       "%s: read of register %#x\n", vf->bdf, reg);
 	return val;
@@ -222,10 +242,12 @@ u32 vf_read(struct vf *vf, u32 reg)
 
 void vf_write(struct vf *vf, u32 reg, u32 val)
 {
-	if (vf->doorbells && reg >= VF_DOORBELL_PAGE) {
+	u32 *map = mapped(vf, reg);
+
+	if (map) {
 		/* Descriptors must be in memory before the doorbell rings. */
 		__sync_synchronize();
-		WRITE_ONCE(*(u32 *)(vf->doorbells + reg - VF_DOORBELL_PAGE), val);
+		WRITE_ONCE(*map, val);
 		return;
 	}
 	VFIO_ASSERT_EQ(vf_region_access(vf, true, reg, &val, sizeof(val)), 4,

@@ -11,7 +11,12 @@
 #define VF_THROTTLE_US		50000
 
 #define VF_BAR0_SIZE		0x4000
-#define VF_DOORBELL_PAGE	0x3000
+#define VF_PAGE_SIZE		0x1000
+#define VF_PAGES		(VF_BAR0_SIZE / VF_PAGE_SIZE)
+/* What the pages of BAR0 are for; the first is for all else. */
+#define VF_PAGE_IRQ		1
+#define VF_PAGE_RX		2
+#define VF_PAGE_TX		3
 
 /*
  * The memory of one "virtual machine". Every device that plays this machine,
@@ -31,7 +36,7 @@ struct vf {
 	struct iommu *iommu;
 	struct dma_region ram;
 	u64 bar0;
-	void *doorbells;
+	void *pages[VF_PAGES];	/* of BAR0, those that can be mapped */
 	bool irqs_on;
 };
 
@@ -50,12 +55,14 @@ iova_t guest_ram_iova(struct guest_ram *ram, void *vaddr);
 
 /*
  * libvfio's own opener maps whole BARs and knows nothing of sparse areas, so
- * the VF is opened here. Only the doorbell page is mapped, and only if the
- * driver offers it.
+ * the VF is opened here, with each page of BAR0 mapped that the driver lets be.
  */
 struct vf *vf_open_mode(const char *bdf, const char *iommu_mode, struct guest_ram *ram);
 struct vf *vf_open(const char *bdf, struct guest_ram *ram);
 void vf_close(struct vf *vf);
+
+/* All goes through the driver from here on. */
+void vf_unmap(struct vf *vf);
 
 int vf_fd(struct vf *vf);
 u32 vf_read(struct vf *vf, u32 reg);
