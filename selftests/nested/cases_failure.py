@@ -4,11 +4,12 @@
 import re
 
 from guest import NETDEV
+from kernel_log import KernelLog
 from migrate import Migration
 from relay import ANSWER, COPY, DESCRIPTOR, STATE, Relay
 from stage import MAC, check
 from vmm import Vmm
-from watch import IN_PRE_COPY, IN_STOP_COPY, KernelLog, Watch
+from watch import IN_PRE_COPY, IN_STOP_COPY, Watch
 
 VLAN = 5
 THIRD = "02:00:00:00:82:03"

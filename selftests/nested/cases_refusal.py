@@ -6,10 +6,11 @@ import os
 
 import doctor
 from guest import NETDEV
+from kernel_log import KernelLog
 from migrate import Migration
 from relay import DESCRIPTOR, STATE, Relay
 from stage import MAC, check
-from watch import IN_PRE_COPY, IN_STOP_COPY, Driver, KernelLog, Watch
+from watch import IN_PRE_COPY, IN_STOP_COPY, Driver, Watch
 
 SECOND = "02:00:00:00:82:02"
 # That nobody has given a number to.

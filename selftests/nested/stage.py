@@ -4,6 +4,7 @@
 import time
 
 from guest import NETDEV, Guest
+from kernel_log import KernelLog
 from migrate import Migration, MigrationError
 from pace import allow
 from pf import GUEST, MASK, Pf
@@ -41,6 +42,7 @@ class Stage:
     def __init__(self, netdev, vfs):
         self.vfs = vfs
         self.pf = Pf(netdev)
+        self.log = KernelLog()
         self.current = None
         self.machine = Machine()
         # Frames from here to the guest are numbered for each stream.
@@ -49,6 +51,7 @@ class Stage:
     def close(self):
         self.drop_guest()
         self.pf.close()
+        self.log.close()
 
     def drop_guest(self):
         if self.current:
@@ -148,14 +151,17 @@ class Stage:
         check(not bad, "the guest's kernel says: " + "; ".join(bad))
 
     def explain(self):
-        """After a failure: what the guest and its VMM have to say."""
-        if not self.current:
-            return
+        """After a failure: what the guest, its VMM and the test host have to say."""
+        lines = self.explain_guest() if self.current else []
+        lines += [f"host: [{seconds:.3f}] {text}" for seconds, text in self.log.records()[-20:]]
+        for line in lines:
+            print("#   " + line)
+
+    def explain_guest(self):
         try:
             lines = self.current.run("kmsg", timeout=10)[-20:]
         except (AgentError, OSError) as error:
             registers = self.current.vmm.registers()
             lines = [f"the guest cannot be asked: {error}"] + registers
-        lines += self.current.vmm.console().splitlines()[-20:] + self.current.vmm.log().splitlines()
-        for line in lines:
-            print("#   " + line)
+        return (lines + self.current.vmm.console().splitlines()[-20:]
+                + self.current.vmm.log().splitlines())

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a guest and its device go through, as its VMM, the driver and the kernel's log have it."""
 
-import os
 import time
 
 from guest import NETDEV
@@ -43,26 +42,6 @@ class Driver:
         path = f"/sys/bus/pci/devices/{self.vf}/migration_format/{name}"
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
-
-
-class KernelLog:
-    """What the test host's kernel says from now on."""
-
-    def __init__(self):
-        self.fd = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
-        os.lseek(self.fd, 0, os.SEEK_END)
-
-    def close(self):
-        os.close(self.fd)
-
-    def lines(self):
-        lines = []
-        while True:
-            try:
-                record = os.read(self.fd, 8192)
-            except BlockingIOError:
-                return lines
-            lines.append(record.decode("utf-8", "replace").splitlines()[0].split(";", 1)[1])
 
 
 class Watch:
