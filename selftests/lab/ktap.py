@@ -14,7 +14,8 @@ SUMMARY then, and not in the report.
 Standard input is the second serial port of the guest: the programs' own KTAP
 between marks that guests/init prints ("@vmf ..."). Standard output is one
 report, with the programs as subtests of it. SUMMARY receives a line
-"PASSED FAILED SKIPPED" and then one line for each failure and each skip.
+"PASSED FAILED SKIPPED" and then one line for each failure, with what the program said first of
+it, and for each skip.
 
 What is counted are the results inside the programs. Everything that a program
 should have said and did not is a failure: results missing from its plan, no
@@ -31,6 +32,9 @@ import time
 RESULT = re.compile(r"^(not )?ok\b\s*(\d+)?\s*-?\s*([^#]*?)\s*(?:#\s*(.*))?$")
 SKIP = re.compile(r"^SKIP\b\s*(.*)$", re.I)
 PLAN = re.compile(r"^1\.\.(\d+)\s*(#\s*SKIP\b\s*(.*))?$", re.I)
+# How a program says what has failed: the harness of kselftest, and an exception of Python.
+WHY = re.compile(r"^# (?:/\S*/)?(\S+\.c:\d+:\S+?:.+|\w+\.[A-Z]\w*: .+)")
+WHY_LENGTH = 400
 FILE = re.compile(r"^@vmf file (?!\.\.?(?: |$))([A-Za-z0-9._-]+) ?(\S*)$")
 EXIT_SKIP = 4
 
@@ -62,6 +66,7 @@ class Program:
         self.failures = 0
         self.skips = 0
         self.skip_all = None
+        self.why = None
 
     def line(self, text):
         plan = PLAN.match(text)
@@ -72,18 +77,22 @@ class Program:
             return
         result = RESULT.match(text)
         if not result:
+            why = WHY.match(text)
+            if why and not self.why:
+                self.why = why.group(1)[:WHY_LENGTH]
             return
         self.results += 1
         what = f"{self.name}: {result.group(3) or 'result ' + str(self.results)}"
         skip = SKIP.match(result.group(4) or "")
         if result.group(1):
             self.failures += 1
-            self.report.fail(what)
+            self.report.fail(what + (f": {self.why}" if self.why else ""))
         elif skip:
             self.skips += 1
             self.report.skip(what, skip.group(1))
         else:
             self.report.passed += 1
+        self.why = None
 
     def end(self, status, plain):
         """Returns what is wrong with the program as a whole, or None."""
