@@ -71,11 +71,11 @@ static int cmd_put(int argc, char **argv)
 	return ret;
 }
 
-/* kmsg: what the kernel has said since the last time. */
+/* kmsg: what the kernel has said since the last time, and when. */
 static int cmd_kmsg(int argc, char **argv)
 {
 	static int fd = -1;
-	char record[1024], *text;
+	char record[1024], *time, *text;
 	ssize_t len;
 
 	if (fd < 0)
@@ -93,8 +93,14 @@ static int cmd_kmsg(int argc, char **argv)
 			return 0;
 		record[len] = '\0';
 		record[strcspn(record, "\n")] = '\0';
+		/* Priority and number, microseconds; more may come, and then the text. */
+		time = strchr(record, ',');
+		time = time ? strchr(time + 1, ',') : NULL;
 		text = strchr(record, ';');
-		answer("= %s", text ? text + 1 : record);
+		if (time && text)
+			answer("= [%.3f] %s", strtoull(time + 1, NULL, 10) / 1e6, text + 1);
+		else
+			answer("= %s", record);
 	}
 }
 

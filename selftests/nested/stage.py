@@ -151,17 +151,17 @@ class Stage:
         check(not bad, "the guest's kernel says: " + "; ".join(bad))
 
     def explain(self):
-        """After a failure: what the guest, its VMM and the test host have to say."""
-        lines = self.explain_guest() if self.current else []
-        lines += [f"host: [{seconds:.3f}] {text}" for seconds, text in self.log.records()[-20:]]
+        """After a failure: what the test host, the VMM and the guest have to say, the last of it."""
+        lines = [f"host: [{seconds:.3f}] {text}" for seconds, text in self.log.records()[-20:]]
+        lines += self.explain_guest() if self.current else []
         for line in lines:
             print("#   " + line)
 
     def explain_guest(self):
+        vmm = self.current.vmm
+        lines = vmm.log().splitlines() + vmm.console().splitlines()[-20:]
         try:
-            lines = self.current.run("kmsg", timeout=10)[-20:]
+            now = f"the guest is up for {self.current.uptime()} s, the host for {time.monotonic():.3f} s"
+            return lines + self.current.run("kmsg", timeout=10)[-20:] + [now]
         except (AgentError, OSError) as error:
-            registers = self.current.vmm.registers()
-            lines = [f"the guest cannot be asked: {error}"] + registers
-        return (lines + self.current.vmm.console().splitlines()[-20:]
-                + self.current.vmm.log().splitlines())
+            return lines + [f"the guest cannot be asked: {error}"] + vmm.registers()
