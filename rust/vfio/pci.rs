@@ -27,7 +27,10 @@ pub use self::{
     open::MmioGuard, //
 };
 
-pub(crate) use self::session::Session;
+pub(crate) use self::{
+    open::Lock,
+    session::Session, //
+};
 
 use crate::{
     dma_logging,

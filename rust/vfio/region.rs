@@ -6,7 +6,7 @@
 //! `VFIO_REGION_INFO_CAP_SPARSE_MMAP`.
 //!
 //! The plan is fixed for the life of a device: VMMs read the sparse areas once, and a page that was
-//! mapped cannot begin to trap.
+//! mapped cannot begin to trap. But it can become memory, see [`page`].
 
 use crate::{
     bindings,
@@ -25,6 +25,16 @@ use core::{
     marker::PhantomData,
     ops::Range, //
 };
+
+mod mapping;
+pub(crate) mod page;
+
+pub use self::page::{
+    replace,
+    Memory,
+    Taken, //
+};
+
 use kernel::{
     ffi::c_ulong,
     prelude::*,
@@ -41,6 +51,32 @@ pub struct Area {
     pub size: u64,
 }
 
+impl Area {
+    /// Returns whether the byte at `offset` of the BAR is in the area.
+    const fn contains(&self, offset: u64) -> bool {
+        offset >= self.offset && offset < self.offset + self.size
+    }
+
+    /// Returns whether `other` is a part of the area.
+    const fn covers(&self, other: &Self) -> bool {
+        other.offset >= self.offset && other.offset + other.size <= self.offset + self.size
+    }
+
+    /// Returns whether it is made of pages.
+    const fn is_mappable(&self) -> bool {
+        // CAST: widening.
+        let page = kernel::page::PAGE_SIZE as u64;
+
+        self.size != 0 && self.offset % page == 0 && self.size % page == 0
+    }
+
+    /// Returns its offsets. A BAR that can be trapped fits in memory.
+    fn range(self) -> Range<usize> {
+        // CAST: below the size of the BAR.
+        self.offset as usize..(self.offset + self.size) as usize
+    }
+}
+
 /// A device with one BAR that the driver answers for.
 ///
 /// All accesses through `pread()` and `pwrite()` come here, in pieces of 32 bits; narrower ones are
@@ -53,6 +89,8 @@ pub trait Traps: Migration {
     const SIZE: u64;
     /// What may be mapped, one to four areas.
     const MAPPED: &'static [Area];
+    /// What can be [taken](Device::take()) from user space, a part of what may be mapped.
+    const TAKEN: Option<Area> = None;
 
     /// Answers a read of the aligned 32-bit register at `offset`.
     fn read32(dev: &Device<Self, Open>, run: RunMut<'_, Self>, offset: usize) -> Result<u32>;
@@ -80,6 +118,8 @@ pub trait Profile<T: pci::Driver>: private::Sealed {
     #[doc(hidden)]
     const MAPPED: &'static [Area];
     #[doc(hidden)]
+    const TAKEN: Option<Area>;
+    #[doc(hidden)]
     fn read32(dev: &Device<T>, offset: usize) -> Result<u32>;
     #[doc(hidden)]
     fn write32(dev: &Device<T>, offset: usize, value: u32) -> Result;
@@ -91,7 +131,28 @@ impl<T: Traps> Profile<T> for Trapped<T> {
     const MAPPED: &'static [Area] = {
         // None needs the region to lose its mmap flag.
         assert!(!T::MAPPED.is_empty() && T::MAPPED.len() <= AREAS_MAX);
+        let bar = Area {
+            offset: 0,
+            size: T::SIZE,
+        };
+        let mut at = 0;
+        while at < T::MAPPED.len() {
+            assert!(T::MAPPED[at].is_mappable() && bar.covers(&T::MAPPED[at]));
+            at += 1;
+        }
         T::MAPPED
+    };
+    const TAKEN: Option<Area> = {
+        if let Some(taken) = T::TAKEN {
+            let (mut at, mut mapped) = (0, false);
+            while at < T::MAPPED.len() {
+                mapped |= T::MAPPED[at].covers(&taken);
+                at += 1;
+            }
+            // What is mapped is all of pages, and inside of the BAR.
+            assert!(taken.is_mappable() && mapped);
+        }
+        T::TAKEN
     };
 
     fn read32(dev: &Device<T>, offset: usize) -> Result<u32> {
@@ -120,6 +181,7 @@ impl<T: pci::Driver> Profile<T> for Passthrough {
     const BAR: Option<u32> = None;
     const SIZE: u64 = 0;
     const MAPPED: &'static [Area] = &[];
+    const TAKEN: Option<Area> = None;
 
     fn read32(_: &Device<T>, _: usize) -> Result<u32> {
         Err(EINVAL)
@@ -219,14 +281,13 @@ pub(crate) fn write<T: pci::Driver>(
 ///
 /// - [`EINVAL`]: the mapping is not inside one of the areas that may be mapped.
 pub(crate) fn may_map<T: pci::Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
+    if !is_trapped::<T>(pgoff) {
+        // The core decides.
+        return Ok(());
+    }
     // CAST: `c_ulong` fits in `u64`.
     let (pgoff, len) = (pgoff as u64, len as u64);
     let shift = bindings::VFIO_PCI_OFFSET_SHIFT - kernel::bindings::PAGE_SHIFT;
-
-    if u32::try_from(pgoff >> shift).ok() != T::Regions::BAR {
-        // Not the trapped BAR: the core decides.
-        return Ok(());
-    }
     let start = (pgoff & ((1 << shift) - 1)) << kernel::bindings::PAGE_SHIFT;
     let end = start.checked_add(len).ok_or(EINVAL)?;
 
@@ -238,6 +299,13 @@ pub(crate) fn may_map<T: pci::Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
     } else {
         Err(EINVAL)
     }
+}
+
+/// Returns whether a mapping that begins at this page of a device's file is one of the trapped BAR.
+pub(crate) fn is_trapped<T: pci::Driver>(pgoff: c_ulong) -> bool {
+    let shift = bindings::VFIO_PCI_OFFSET_SHIFT - kernel::bindings::PAGE_SHIFT;
+
+    u32::try_from(pgoff >> shift).ok() == T::Regions::BAR
 }
 
 /// Areas of one BAR.

@@ -17,6 +17,7 @@ use crate::{
     },
     guest_memory::GuestMemory,
     last_error::LastError,
+    region::page::StandIn,
     stats::Stats, //
 };
 use core::{
@@ -74,6 +75,7 @@ pub(super) struct Inner<T: Driver> {
     pub(super) shown_state: Atomic<u32>,
     pub(super) shown_epoch: Atomic<u32>,
     guest_memory: GuestMemory,
+    stand_in: StandIn,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
     counters: Arc<Counters>,
@@ -146,6 +148,7 @@ impl Files {
 impl<T: Driver> Inner<T> {
     fn new<'a>(
         data: impl PinInit<T, Error> + 'a,
+        stand_in: StandIn,
         stats: Arc<Stats>,
         last_error: Arc<LastError>,
         counters: Arc<Counters>,
@@ -156,6 +159,7 @@ impl<T: Driver> Inner<T> {
             shown_state: Atomic::new(NOT_OPEN),
             shown_epoch: Atomic::new(0),
             guest_memory: GuestMemory::new(),
+            stand_in,
             stats,
             last_error,
             counters,
@@ -179,6 +183,7 @@ impl<T: Driver> Device<T> {
         // A reference to `pci::Device<Core>`, which is what drivers are given.
         let core_dev: &pci::Device<kernel::device::Core<'_>> = pdev;
         let bdf: &kernel::device::Device = pdev.as_ref();
+        let stand_in = StandIn::new::<T>()?;
         let stats = Arc::pin_init(Stats::new(), GFP_KERNEL)?;
         let last_error = Arc::pin_init(LastError::new(), GFP_KERNEL)?;
         let counters = Arc::new(Counters::new(T::COUNTERS), GFP_KERNEL)?;
@@ -205,7 +210,14 @@ impl<T: Driver> Device<T> {
         let result = unsafe {
             pin_init::raw_try_init(
                 &raw mut (*this).inner,
-                Inner::new(T::probe(core_dev, info), stats, last_error, counters, files),
+                Inner::new(
+                    T::probe(core_dev, info),
+                    stand_in,
+                    stats,
+                    last_error,
+                    counters,
+                    files,
+                ),
             )
         };
         if let Err(err) = result {
@@ -247,6 +259,10 @@ impl<T: Driver> Device<T> {
 
     pub(crate) fn guest_memory(&self) -> &GuestMemory {
         &self.inner.guest_memory
+    }
+
+    pub(crate) fn stand_in(&self) -> &StandIn {
+        &self.inner.stand_in
     }
 
     pub(crate) fn stats(&self) -> &Stats {

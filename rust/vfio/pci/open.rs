@@ -82,11 +82,24 @@ impl<T: Driver> Device<T, Open> {
         // the device.
         let lock = unsafe { ReadGuard::lock(&raw mut (*self.as_core()).memory_lock) };
 
+        self.mmio_under(Lock::Own(lock), bar)
+    }
+
+    /// Gives access to a BAR, as long as `lock` is held.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::mmio()`].
+    pub(crate) fn mmio_under<'a, const SIZE: usize>(
+        &'a self,
+        lock: Lock<'a>,
+        bar: usize,
+    ) -> Result<MmioGuard<'a, SIZE>> {
         // INVARIANT: The guard holds the lock.
         Ok(MmioGuard {
             raw: self.decoded(&lock, bar)?,
             stats: self.stats().mmio(),
-            lock: Lock::Own(lock),
+            lock,
         })
     }
 
@@ -97,7 +110,7 @@ impl<T: Driver> Device<T, Open> {
     /// As [`Self::mmio()`].
     fn decoded<const SIZE: usize>(
         &self,
-        _memory_lock: &ReadGuard<'_>,
+        _memory_lock: &Lock<'_>,
         bar: usize,
     ) -> Result<MmioRaw<Region<SIZE>>> {
         let core = self.as_core();
@@ -137,14 +150,7 @@ impl<T: Driver> Device<T, Open> {
         other: &'a MmioGuard<'_, OTHER>,
         bar: usize,
     ) -> Result<MmioGuard<'a, SIZE>> {
-        let lock = other.lock.as_ref();
-
-        // INVARIANT: The other guard, which holds the lock, is borrowed for as long.
-        Ok(MmioGuard {
-            raw: self.decoded(lock, bar)?,
-            stats: self.stats().mmio(),
-            lock: Lock::Borrowed(lock),
-        })
+        self.mmio_under(Lock::Borrowed(&other.lock), bar)
     }
 
     /// Keeps the function out of the low power state, as the core does for each access of its own:
@@ -238,19 +244,11 @@ pub struct MmioGuard<'a, const SIZE: usize> {
     lock: Lock<'a>,
 }
 
-/// `memory_lock` of the device, held for reading.
-enum Lock<'a> {
-    Own(ReadGuard<'a>),
-    Borrowed(&'a ReadGuard<'a>),
-}
-
-impl<'a> Lock<'a> {
-    fn as_ref(&self) -> &ReadGuard<'a> {
-        match self {
-            Self::Own(lock) => lock,
-            Self::Borrowed(lock) => lock,
-        }
-    }
+/// `memory_lock` of the device, which is held.
+pub(crate) enum Lock<'a> {
+    Own(#[expect(dead_code)] ReadGuard<'a>),
+    Borrowed(#[expect(dead_code)] &'a Lock<'a>),
+    Written(#[expect(dead_code)] &'a WriteGuard<'a>),
 }
 
 impl<'a, const SIZE: usize> IoBase<'a> for &'a MmioGuard<'_, SIZE> {

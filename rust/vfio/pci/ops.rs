@@ -248,6 +248,10 @@ impl<T: Driver> Device<T> {
             region::may_map::<T>(pgoff, end.wrapping_sub(start))?;
             // SAFETY: The arguments are those that the core has given us.
             to_result(unsafe { bindings::vfio_pci_core_mmap(vdev, vma) })?;
+            if T::Regions::TAKEN.is_some() && region::is_trapped::<T>(pgoff) {
+                // SAFETY: `vma` is being set up, and is one of a device with this table.
+                unsafe { (*vma).vm_ops = &Self::VM_OPS };
+            }
             Ok(0)
         })
     }

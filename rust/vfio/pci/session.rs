@@ -76,6 +76,7 @@ impl<T: Driver> Device<T> {
         }
         // The core resumes the function later, when there is nothing left to do for it.
         let _resumed = dev.resumed();
+        dev.discard_page();
         T::close(dev);
         T::Migration::publish(dev, None);
     }
@@ -123,6 +124,7 @@ impl<T: Driver> Device<T> {
             // The old state goes first: it drops the links to the data files.
             session.migration = T::Migration::error();
             T::DmaLogging::stop(dev, &mut session.dma_log);
+            dev.discard_page();
             dev.decode_memory();
             session.migration = T::reset(dev)
                 .and_then(|()| T::Migration::initial(dev))
