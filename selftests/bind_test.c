@@ -134,11 +134,9 @@ TEST_F(regions, sparse_areas)
 	struct vfio_region_sparse_mmap_area areas[8] = { 0 };
 	u32 flags;
 
-	ASSERT_EQ(2, vf_sparse_areas(self->vf, areas, 8, &flags));
+	ASSERT_EQ(1, vf_sparse_areas(self->vf, areas, 8, &flags));
 	EXPECT_EQ(0x1000, areas[0].offset);
-	EXPECT_EQ(0x1000, areas[0].size);
-	EXPECT_EQ(0x3000, areas[1].offset);
-	EXPECT_EQ(0x1000, areas[1].size);
+	EXPECT_EQ(0x3000, areas[0].size);
 	EXPECT_EQ(VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE |
 		  VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS, flags);
 }
@@ -161,7 +159,7 @@ TEST_F(regions, mmap_only_of_these)
 
 	for (first = 0; first < 6; first++) {
 		for (pages = 1; pages < 6; pages++) {
-			int want = first % 2 && first < 4 && pages == 1 ? 0 : -EINVAL;
+			int want = first && first + pages <= VF_PAGES ? 0 : -EINVAL;
 
 			EXPECT_EQ(want, try_map(self->vf, first * 4096, pages * 4096)) {
 				TH_LOG("page %zu, %zu pages", first, pages);

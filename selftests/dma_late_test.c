@@ -134,6 +134,7 @@ TEST_F_TIMEOUT(late, received_into_descriptors_that_look_done, 60)
 	}
 	ASSERT_EQ(0, start(&self->lab, &self->to));
 	vf_write(self->guest->vf, VF_RDT(0), i);
+	vf_flush(self->guest->vf);
 	ASSERT_TRUE(log_lab_receive(&self->lab, 4));
 	EXPECT_NE(variant->model, survives(&self->lab, &self->held, &self->to));
 }

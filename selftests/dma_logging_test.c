@@ -303,6 +303,7 @@ TEST_F(dma_log, values_that_make_no_sense)
 		vf_write(self->guest->vf, VF_TXDCTL(q), 0);
 		for (i = 0; i < ARRAY_SIZE(values); i++) {
 			vf_write(self->guest->vf, values[i][0] + q * 0x100, values[i][1]);
+			vf_flush(self->guest->vf);
 			ASSERT_EQ(0, log_lab_check(&self->lab));
 		}
 	}

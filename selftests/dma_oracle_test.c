@@ -135,6 +135,7 @@ TEST_F(dma_oracle, exactly_once_around)
 		ring_guest_transmit(self->guest, self->lab.peer.mac, 8, true);
 		ring_guest_transmit(self->guest, self->lab.peer.mac, 8, true);
 		ASSERT_EQ(0, vf_read(self->guest->vf, VF_TDH(0)));
+		vf_flush(self->guest->vf);
 		ASSERT_EQ(0, vf_read(self->guest->vf, VF_RDH(0)));
 		ASSERT_EQ(0, log_lab_check(&self->lab));
 	}

@@ -327,12 +327,12 @@ static const struct budget {
 	unsigned long long writes;
 	unsigned long long waiting;
 } budgets[] = {
-	{ false, "RUNNING", "PRE_COPY", 64, 0, 0 },
+	{ false, "RUNNING", "PRE_COPY", 66, 0, 0 },
 	{ false, "PRE_COPY", "RUNNING", 0, 0, 0 },
-	{ false, "RUNNING", "RUNNING_P2P", 27, 14, 0 },
+	{ false, "RUNNING", "RUNNING_P2P", 43, 14, 0 },
 	{ false, "RUNNING_P2P", "STOP", 0, 0, 0 },
-	{ false, "STOP", "STOP_COPY", 59, 0, 0 },
-	{ true, "RUNNING", "RUNNING_P2P", 13, 12, 0 },
+	{ false, "STOP", "STOP_COPY", 49, 0, 0 },
+	{ true, "RUNNING", "RUNNING_P2P", 29, 12, 0 },
 	{ true, "RUNNING_P2P", "STOP", 0, 0, 0 },
 	{ true, "STOP", "RESUMING", 0, 0, 0 },
 	{ true, "LOAD", "LOAD", 56, 78, 40 },

@@ -9,5 +9,6 @@
 #include <linux/crc32.h>
 #include <linux/fault-inject.h>
 #include <linux/iommufd.h>
+#include <linux/sched/vhost_task.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>

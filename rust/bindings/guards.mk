@@ -18,6 +18,17 @@ ifneq ($(CONFIG_PAGE_SHIFT),12)
 $(error Pages of 4 KiB only: the pages of a device that user space may map are smaller than those of this kernel)
 endif
 
+# A page that is device or memory by turns relies on stores of the guest, to what it maps uncached,
+# being seen by the kernel, which maps the memory cached; and on loads in order.
+ifndef CONFIG_X86_64
+$(error x86-64 only: on other architectures it was not looked at yet how a guest's stores to memory in place of a BAR arrive)
+endif
+
+# Selected by KVM on x86, and by vhost.
+ifeq ($(CONFIG_IOMMUFD_DRIVER)-$(CONFIG_VHOST_TASK),y-)
+$(error CONFIG_VHOST_TASK is missing, which watches a guest while DMA is logged: select CONFIG_KVM or CONFIG_VHOST)
+endif
+
 # migration_set_state() takes an enum by value through a pointer; bindgen's
 # c_uint has another CFI type id, and the attribute that mends it may not be
 # used outside rust/ in the kernel tree.

@@ -3,8 +3,8 @@
 //! Logging of DMA, by watching the doorbells.
 //!
 //! The device writes to buffers that it was given to receive into, and writes back to descriptors of
-//! both kinds. What it was given is known from the writes to `RDT`, which are trapped, see
-//! [`posted`](super::posted). How much of it was used is told by the descriptors, and by `RDH` alone
+//! both kinds. What it was given is known from the doorbells, which are rung in memory as long as DMA is
+//! logged, see [`rx_page`](super::rx_page) and [`posted`](super::posted). How much of it was used is told by the descriptors, and by `RDH` alone
 //! where the device was recognised as a model whose heads are [exact](Heads::Exact).
 //!
 //! Transmit rings are seldom more than four pages, and are reported as a whole. The guest has their
@@ -22,13 +22,7 @@ use super::{
         BAR,
         CTRL,
         QUEUES,
-        RDBAH,
-        RDBAL,
         RDH,
-        RDLEN,
-        RDT,
-        RXDCTL,
-        SRRCTL,
         TDBAH,
         TDBAL,
         TDH,
@@ -40,6 +34,11 @@ use super::{
         TX_COUNTER,
         TX_PAGE, //
     },
+    rx_page::{
+        RxPage,
+        Watch, //
+    },
+    rx_regs,
     slot::{
         Heads,
         DESCRIPTOR, //
@@ -54,7 +53,8 @@ use kernel::{
         register::Array,
         Io, //
     },
-    prelude::*, //
+    prelude::*,
+    time::Delta, //
 };
 use vfio::{
     dma_logging::{
@@ -63,7 +63,10 @@ use vfio::{
         DmaLogging,
         IovaRanges, //
     },
-    migration::RunRef, //
+    migration::{
+        RunMut,
+        RunRef, //
+    }, //
 };
 
 /// The finest that the uAPI has, and what is kept.
@@ -78,6 +81,8 @@ pub(crate) struct Log {
     loads: u32,
     /// The device was running when it was looked at last.
     ran: bool,
+    /// Nobody watches.
+    blind: bool,
 }
 
 /// What the registers say of a transmit queue. The guest has them mapped.
@@ -139,61 +144,34 @@ impl TxRegs {
     }
 }
 
-/// Where a register is that the log has to do with.
-enum Place {
-    Ctrl,
-    /// `RDBAL`, `RDBAH`, `RDLEN`, `SRRCTL` or `RDH`, by its offset in the queue.
-    RxSetup(usize, usize),
-    Rdt(usize),
-    RxdCtl(usize),
-    /// Any of a transmit queue but the doorbell, if user space has not mapped them.
-    Tx,
-}
-
-impl Place {
-    fn of(offset: usize) -> Option<Self> {
-        let queue = (offset >> 8) & 1;
-
-        Some(match offset {
-            0x0000 | 0x0004 => Place::Ctrl,
-            0x2800 | 0x2804 | 0x2808 | 0x280c | 0x2810 | 0x2900 | 0x2904 | 0x2908 | 0x290c
-            | 0x2910 => Place::RxSetup(queue, offset & 0xff),
-            0x2818 | 0x2918 => Place::Rdt(queue),
-            0x2828 | 0x2928 => Place::RxdCtl(queue),
-            0x3818 | 0x3918 => return None,
-            TX_PAGE.. => Place::Tx,
-            _ => return None,
-        })
-    }
-}
-
 impl DmaLogging for Igbvf {
     type Log = Log;
 
+    // A ring of 256 descriptors lasts for 3 ms at line rate.
+    const WATCH_PERIOD: Delta = Delta::from_millis(1);
+
     fn log_start(
         dev: &Device,
-        run: RunRef<'_, Self>,
+        mut run: RunMut<'_, Self>,
+        watched: bool,
         ranges: &IovaRanges<'_>,
         page_size: u64,
     ) -> Result<(Log, u64)> {
-        let heads = dev.data().heads();
-        let (rx, tx) = read(dev, &run)?;
         let mut log = Log {
             pages: DirtyPages::new(ranges)?,
             rx: [Posted::new(), Posted::new()],
-            tx,
+            tx: Default::default(),
             loads: dev.data().loads(),
             ran: true,
+            blind: !watched,
         };
 
-        // Nobody is at the doorbells, as all of them wait for the session lock; but the device may
-        // be receiving.
-        for (posted, regs) in log.rx.iter_mut().zip(rx) {
-            posted.load(dev, regs);
+        if watched {
+            watch(dev, &mut run)?;
         }
-        let (rx, _) = read(dev, &run)?;
-        for (posted, regs) in log.rx.iter_mut().zip(rx) {
-            posted.take_up(dev, regs.head, heads);
+        if let Err(err) = log.begin(dev, &run.as_ref()) {
+            unwatch(dev, run);
+            return Err(err);
         }
         // The user's bits may stand for more than a page each, not for less.
         let granted = if page_size.is_power_of_two() {
@@ -204,6 +182,30 @@ impl DmaLogging for Igbvf {
         Ok((log, granted))
     }
 
+    fn log_watch(dev: &Device, run: RunMut<'_, Self>, log: &mut Log) {
+        let RunMut::Running(run) = run else {
+            return;
+        };
+        let (_, Some(rx)) = run.parts_mut() else {
+            return;
+        };
+        match dev.mmio(BAR) {
+            Ok(bar) => rx.look(dev, &bar),
+            // It can be anything that is done with it meanwhile.
+            Err(_) => {
+                log.pages.mark_all();
+                return;
+            }
+        }
+        // A queue that does not stop or start is tried again the next time.
+        let _ = rx.carry(dev, log);
+    }
+
+    fn log_unwatched(dev: &Device, run: RunMut<'_, Self>, log: &mut Log) {
+        log.blind = true;
+        unwatch(dev, run);
+    }
+
     fn log_before_write(
         dev: &Device,
         run: RunRef<'_, Self>,
@@ -211,29 +213,13 @@ impl DmaLogging for Igbvf {
         offset: usize,
         value: u32,
     ) {
-        match Place::of(offset) {
-            // The doorbell. The descriptors are read before the device can write to them.
-            Some(Place::Rdt(queue)) => {
-                if let Some(posted) = log.rx.get_mut(queue) {
-                    posted.post(dev, value, &mut log.pages);
-                }
-            }
-            Some(Place::Ctrl) if CTRL::from(value).rst() => log.before_reset(dev, &run),
-            Some(Place::RxSetup(queue, register)) => {
-                log.before_setup(dev, &run, queue, |regs| match register {
-                    0x00 => regs.base = join(value & !0x1f, (regs.base >> 32) as u32),
-                    0x04 => regs.base = join(regs.base as u32, value),
-                    0x08 => regs.len = value & 0xf_fff0,
-                    0x0c => regs.srrctl = value,
-                    _ => regs.head = value & 0xffff,
-                });
-            }
-            Some(Place::RxdCtl(queue)) => {
-                let enabled = RXDCTL::from(value).enable();
-                log.before_setup(dev, &run, queue, |regs| regs.enabled = enabled);
-            }
-            Some(Place::Tx) => log.settle(dev, &run),
-            Some(Place::Ctrl) | None => (),
+        match offset {
+            // Control, in both of its places.
+            0x0000 | 0x0004 if CTRL::from(value).rst() => log.before_reset(dev, &run),
+            // The doorbells change nothing that is looked at.
+            0x3818 | 0x3918 => (),
+            TX_PAGE.. => log.settle(dev, &run),
+            _ => (),
         }
     }
 
@@ -245,8 +231,9 @@ impl DmaLogging for Igbvf {
         dirty: &mut DirtyRanges,
     ) -> Result {
         log.settle(dev, &run);
-        if log.loads != dev.data().loads() {
-            // Another guest's state was loaded; its buffers were posted elsewhere.
+        if log.blind || log.loads != dev.data().loads() {
+            // Nobody has watched; or another guest's state was loaded, whose buffers were posted
+            // elsewhere.
             log.pages.mark_all();
         }
         if log.pages.is_unknown() {
@@ -255,10 +242,67 @@ impl DmaLogging for Igbvf {
         log.pages.take(iova, dirty)
     }
 
-    fn log_stop(_dev: &Device, _log: Log) {}
+    fn log_stop(dev: &Device, run: Option<RunMut<'_, Self>>, _log: Log) {
+        if let Some(run) = run {
+            unwatch(dev, run);
+        }
+    }
+}
+
+/// From here on the guest rings its doorbells in memory.
+fn watch(dev: &Device, run: &mut RunMut<'_, Igbvf>) -> Result {
+    match run {
+        RunMut::Running(run) => run.watch(dev)?,
+        // It does so already, and is to go on with that.
+        RunMut::Quiesced(run) => run.set_watched(true),
+        RunMut::Stopped(run) => run.set_watched(true),
+    }
+    Ok(())
+}
+
+fn unwatch(dev: &Device, run: RunMut<'_, Igbvf>) {
+    match run {
+        RunMut::Running(run) => run.unwatch(dev),
+        RunMut::Quiesced(run) => run.set_watched(false),
+        RunMut::Stopped(run) => run.set_watched(false),
+    }
+}
+
+impl Watch for Log {
+    /// The device could go on until it was switched off: all that was posted counts as used.
+    fn before_setup(&mut self, dev: &Device, queue: usize, regs: RxRegs) {
+        if let Some(posted) = self.rx.get_mut(queue) {
+            posted.settle_all(&mut self.pages);
+            posted.load(dev, regs);
+        }
+    }
+
+    /// The descriptors are read before the device can write to them.
+    fn before_doorbell(&mut self, dev: &Device, queue: usize, tail: u32) {
+        if let Some(posted) = self.rx.get_mut(queue) {
+            posted.post(dev, tail, &mut self.pages);
+        }
+    }
 }
 
 impl Log {
+    /// Takes up what the device has been given.
+    fn begin(&mut self, dev: &Device, run: &RunRef<'_, Igbvf>) -> Result {
+        let heads = dev.data().heads();
+        let (rx, tx) = read(dev, run)?;
+
+        self.tx = tx;
+        for (posted, regs) in self.rx.iter_mut().zip(rx) {
+            posted.load(dev, regs);
+        }
+        // The device may have received meanwhile.
+        let (rx, _) = read(dev, run)?;
+        for (posted, regs) in self.rx.iter_mut().zip(rx) {
+            posted.take_up(dev, regs.head, heads);
+        }
+        Ok(())
+    }
+
     /// Accounts for what the device has done so far.
     fn settle(&mut self, dev: &Device, run: &RunRef<'_, Igbvf>) {
         let Ok((rx, tx)) = read(dev, run) else {
@@ -307,30 +351,6 @@ impl Log {
         }
     }
 
-    /// The guest is about to change a receive queue in a way that `change` knows.
-    ///
-    /// The device can go on until the write arrives, so that all that was posted counts as used.
-    fn before_setup(
-        &mut self,
-        dev: &Device,
-        run: &RunRef<'_, Igbvf>,
-        queue: usize,
-        change: impl FnOnce(&mut RxRegs),
-    ) {
-        let Some(posted) = self.rx.get_mut(queue) else {
-            return;
-        };
-        posted.settle_all(&mut self.pages);
-        let Ok((rx, _)) = read(dev, run) else {
-            // The write is going to fail as well.
-            return;
-        };
-        if let Some(mut regs) = rx.get(queue).copied() {
-            change(&mut regs);
-            posted.load(dev, regs);
-        }
-    }
-
     /// The guest is about to reset the function, which switches off the queues.
     fn before_reset(&mut self, dev: &Device, run: &RunRef<'_, Igbvf>) {
         self.settle(dev, run);
@@ -345,39 +365,32 @@ impl Log {
     }
 }
 
-/// Reads the registers of all queues, as the guest sees them.
+/// Reads the registers of all queues, as the device was told them, and what it has made of that.
 ///
 /// `memory_lock` is released on return: guest memory must not be read with it.
 fn read(dev: &Device, run: &RunRef<'_, Igbvf>) -> Result<([RxRegs; QUEUES], [TxRegs; QUEUES])> {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let held = match run {
-        RunRef::Running(_) => None,
-        RunRef::Quiesced(run) => Some(run.held()),
-        RunRef::Stopped(run) => Some(run.held()),
+    let (rx, held) = match run {
+        RunRef::Running(run) => (run.rx(), None),
+        RunRef::Quiesced(run) => (Some(&run.held().rx), Some(run.held())),
+        RunRef::Stopped(run) => (Some(&run.held().rx), Some(run.held())),
     };
+    let mut queues = rx
+        .map_or_else(|| rx_regs::read(bar), RxPage::told)
+        .map(|rx| rx.regs());
+    // Of a stopped device it is known; what is in the register then may be the guest's.
+    if held.is_none() {
+        let [first, second] = &mut queues;
 
+        first.head = bar.read(RDH::at(0)).into();
+        second.head = bar.read(RDH::at(1)).into();
+    }
     Ok((
-        [read_rx::<0>(bar, held), read_rx::<1>(bar, held)],
+        queues,
         [
             TxRegs::read::<0>(bar, held),
             TxRegs::read::<1>(bar, held), //
         ],
     ))
-}
-
-fn read_rx<const N: usize>(bar: Bar<'_>, held: Option<&Held>) -> RxRegs {
-    let (rxdctl, tail) = match held {
-        Some(held) => (RXDCTL::from(held.rxdctl[N]), held.rdt[N]),
-        None => (bar.read(RXDCTL::at(N)), bar.read(RDT::at(N)).into()),
-    };
-
-    RxRegs {
-        base: join(bar.read(RDBAL::at(N)).into(), bar.read(RDBAH::at(N)).into()),
-        len: bar.read(RDLEN::at(N)).into(),
-        srrctl: bar.read(SRRCTL::at(N)).into(),
-        head: bar.read(RDH::at(N)).into(),
-        tail,
-        enabled: rxdctl.enable(),
-    }
 }

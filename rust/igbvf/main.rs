@@ -38,6 +38,12 @@ mod restore;
 #[forbid(unsafe_code)]
 mod run;
 #[forbid(unsafe_code)]
+mod rx_page;
+#[forbid(unsafe_code)]
+mod rx_regs;
+#[forbid(unsafe_code)]
+mod rx_told;
+#[forbid(unsafe_code)]
 mod scrub;
 #[forbid(unsafe_code)]
 mod shadow;

@@ -86,15 +86,18 @@ impl Migration for Igbvf {
 
     fn load(
         dev: &Device,
-        stopped: Stopped,
+        mut stopped: Stopped,
         stream: &mut KBox<Incoming>,
     ) -> Transition<Stopped, Stopped> {
         let result = match stream.state() {
-            Some(state) => restore::load(dev, &stopped, state),
+            Some(state) => restore::load(dev, &mut stopped, state),
             None => return Err(Failed::Unchanged(stopped, ENODATA)),
         };
-        // If it fails, queues are off, and a reset is all that leads out of RESUMING.
-        result.map_err(|refusal| Failed::Unchanged(stopped, stream.fail(dev, refusal)))
+        match result {
+            Ok(()) => Ok(stopped),
+            // Queues are off, and a reset is all that leads out of RESUMING.
+            Err(refusal) => Err(Failed::Unchanged(stopped, stream.fail(dev, refusal))),
+        }
     }
 
     fn finish(dev: &Device, stream: &KBox<Incoming>) -> Result {
@@ -134,10 +137,10 @@ impl P2p for Igbvf {
 
 impl PreCopy for Igbvf {
     fn precopy(dev: &Device, live: Live<'_, Self>) -> Result<Outgoing> {
-        let shadow = shadow(&live);
+        let stream = Outgoing::new(dev, shadow(&live))?;
 
-        snapshot::expressible(dev, shadow)?;
-        Outgoing::new(dev, shadow)
+        snapshot::expressible(dev, live)?;
+        Ok(stream)
     }
 
     fn refresh(dev: &Device, live: Live<'_, Self>, stream: &mut Outgoing) -> Result {

@@ -12,13 +12,16 @@ use super::{
         RDH,
         RDT,
         RXDCTL,
-        RXDCTL_RESET,
         TDH,
         TDT,
         TXDCTL,
         V2PMAILBOX, //
     },
-    slot::Heads, //
+    rx_page::RxPage,
+    rx_regs::Rx,
+    scrub,
+    slot::Heads,
+    Device, //
 };
 use kernel::{
     io::{
@@ -43,14 +46,12 @@ const POLL_TIME: Delta = Delta::from_micros(100);
 /// the physical function, or the guest rang no doorbell after it was enabled.
 const STALLED: u32 = 100;
 
-/// Values that would start DMA or interrupts if they were in their registers.
+/// What a stopped device does not have in its registers.
 pub(crate) struct Held {
-    /// `RXDCTL`
-    pub(crate) rxdctl: [u32; QUEUES],
-    /// `TXDCTL`
+    /// What belongs in the receive page.
+    pub(crate) rx: RxPage,
+    /// `TXDCTL`, which would start DMA.
     pub(crate) txdctl: [u32; QUEUES],
-    /// `RDT`, which silicon ignores while the queue is off.
-    pub(crate) rdt: [u32; QUEUES],
     /// The interrupt mask.
     pub(crate) eims: u32,
     /// The physical function is in reset; the guest is to find out that it was.
@@ -59,26 +60,21 @@ pub(crate) struct Held {
     pub(crate) void: bool,
 }
 
-impl Held {
-    /// Reads what a device that runs would need to go on, but for the interrupt mask.
-    pub(crate) fn read(bar: Bar<'_>) -> Self {
-        // The flush is an action, which is over.
-        let rxdctl = |value: RXDCTL| value.with_swflsh(false).into();
-        let txdctl = |value: TXDCTL| value.with_swflsh(false).into();
+/// Reads `TXDCTL`. The flush is an action, which is over.
+pub(crate) fn read_txdctl(bar: Bar<'_>) -> [u32; QUEUES] {
+    let txdctl = |value: TXDCTL| value.with_swflsh(false).into();
 
+    [
+        txdctl(bar.read(TXDCTL::at(0))),
+        txdctl(bar.read(TXDCTL::at(1))),
+    ]
+}
+
+impl Held {
+    pub(crate) fn new(rx: RxPage) -> Self {
         Self {
-            rxdctl: [
-                rxdctl(bar.read(RXDCTL::at(0))),
-                rxdctl(bar.read(RXDCTL::at(1))),
-            ],
-            txdctl: [
-                txdctl(bar.read(TXDCTL::at(0))),
-                txdctl(bar.read(TXDCTL::at(1))),
-            ],
-            rdt: [
-                bar.read(RDT::at(0)).into(),
-                bar.read(RDT::at(1)).into(), //
-            ],
+            rx,
+            txdctl: [0; QUEUES],
             eims: 0,
             pf_in_reset: false,
             void: false,
@@ -87,21 +83,20 @@ impl Held {
 
     /// Takes note of what the register of the mailbox says while the device is stopped: a reset of
     /// the physical function resets all registers of the VF.
-    pub(crate) fn take_note(&mut self, register: V2PMAILBOX) {
+    pub(crate) fn take_note(&mut self, dev: &Device, bar: Bar<'_>, register: V2PMAILBOX) {
         if mailbox::was_reset(register) {
-            self.rxdctl = [RXDCTL_RESET; QUEUES];
+            // One of the queues comes out of it switched on.
+            scrub::queues_off(bar);
+            self.rx.refill(dev, bar);
             self.txdctl = [0; QUEUES];
-            self.rdt = [0; QUEUES];
             self.void = true;
         }
         self.pf_in_reset = register.rsti() && !register.rstd();
     }
 
     /// Returns whether any queue is to be switched on.
-    pub(crate) fn starts_any(&self) -> bool {
-        self.rxdctl
-            .iter()
-            .any(|&value| RXDCTL::from(value).enable())
+    pub(crate) fn starts_any(&self, dev: &Device) -> bool {
+        self.rx.guest(dev).iter().any(Rx::is_enabled)
             || self
                 .txdctl
                 .iter()
@@ -109,48 +104,40 @@ impl Held {
     }
 
     /// The function was reset while it was stopped: its queues are off.
-    pub(crate) fn reset(&mut self) {
-        for value in &mut self.rxdctl {
-            *value = RXDCTL::from(*value).with_enable(false).into();
-        }
+    pub(crate) fn reset(&mut self, dev: &Device) {
+        self.rx.switch_off(dev);
         for value in &mut self.txdctl {
             *value = TXDCTL::from(*value).with_enable(false).into();
         }
     }
 }
 
-/// Switches off all queues, which go on if one of them does not stop. Nothing is under way any more
-/// when this returns, 710 ms later at most.
+/// Switches off all queues. Nothing is under way any more when this returns, 710 ms later at most.
 ///
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: a queue does not stop.
-pub(crate) fn stop(bar: Bar<'_>, heads: Heads) -> Result<Held> {
-    let held = Held::read(bar);
+pub(crate) fn stop(dev: &Device, bar: Bar<'_>, held: &mut Held) -> Result {
+    let [rx0, rx1] = held.rx.told();
+    let [tx0, tx1] = held.txdctl;
 
     // Receive first: what still arrives may make the guest send, never the other way round.
-    if let Err(err) = stop_rx::<0>(bar, &held)
-        .and_then(|()| stop_rx::<1>(bar, &held))
-        .and_then(|()| stop_tx::<0>(bar, &held))
-        .and_then(|()| stop_tx::<1>(bar, &held))
-        .and_then(|()| {
-            if held.starts_any() {
-                settle(bar, heads)
-            } else {
-                Ok(())
-            }
-        })
+    stop_rx::<0>(bar)?;
+    stop_rx::<1>(bar)?;
+    stop_tx::<0>(bar, tx0)?;
+    stop_tx::<1>(bar, tx1)?;
+    if [rx0, rx1].iter().any(Rx::is_enabled)
+        || [tx0, tx1].iter().any(|&value| TXDCTL::from(value).enable())
     {
-        // What can be started again is; the guest's own driver deals with the rest.
-        let _ = start(bar, &held);
-        return Err(err);
+        settle(bar, dev.data().heads())?;
     }
-    Ok(held)
+    held.rx.note_heads(dev, bar);
+    Ok(())
 }
 
 /// Switches a receive queue off; on silicon it ends after the packet it is storing.
-fn stop_rx<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
-    let control = RXDCTL::from(held.rxdctl[N]);
+pub(crate) fn stop_rx<const N: usize>(bar: Bar<'_>) -> Result {
+    let control = bar.read(RXDCTL::at(N));
 
     if !control.enable() {
         return Ok(());
@@ -166,8 +153,8 @@ fn stop_rx<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
 }
 
 /// Switches a transmit queue off, after it has sent what it is going to send.
-fn stop_tx<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
-    let control = TXDCTL::from(held.txdctl[N]);
+fn stop_tx<const N: usize>(bar: Bar<'_>, txdctl: u32) -> Result {
+    let control = TXDCTL::from(txdctl);
 
     if !control.enable() {
         return Ok(());
@@ -237,13 +224,21 @@ pub(crate) fn settle(bar: Bar<'_>, heads: Heads) -> Result {
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: a queue does not start.
-pub(crate) fn start(bar: Bar<'_>, held: &Held) -> Result {
-    start_queue::<0>(bar, held)?;
-    start_queue::<1>(bar, held)
+pub(crate) fn start(dev: &Device, bar: Bar<'_>, held: &mut Held) -> Result {
+    let [tx0, tx1] = held.txdctl;
+
+    held.rx.start(dev, bar)?;
+    start_tx::<0>(bar, tx0)?;
+    start_tx::<1>(bar, tx1)
 }
 
-fn start_queue<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
-    let control = RXDCTL::from(held.rxdctl[N]);
+/// Sets the control register of a receive queue, and then its tail.
+///
+/// # Errors
+///
+/// - [`ETIMEDOUT`]: the queue does not start.
+pub(crate) fn start_rx<const N: usize>(bar: Bar<'_>, rxdctl: u32, tail: u32) -> Result {
+    let control = RXDCTL::from(rxdctl);
     bar.write(RXDCTL::at(N), control);
     if control.enable() {
         read_poll_timeout(
@@ -254,9 +249,12 @@ fn start_queue<const N: usize>(bar: Bar<'_>, held: &Held) -> Result {
         )?;
     }
     // After the queue is on: silicon ignores it before, and QEMU delivers what waits for it.
-    bar.write(RDT::at(N), held.rdt[N].into());
+    bar.write(RDT::at(N), tail.into());
+    Ok(())
+}
 
-    let control = TXDCTL::from(held.txdctl[N]);
+fn start_tx<const N: usize>(bar: Bar<'_>, txdctl: u32) -> Result {
+    let control = TXDCTL::from(txdctl);
     bar.write(TXDCTL::at(N), control);
     if control.enable() {
         read_poll_timeout(

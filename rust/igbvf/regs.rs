@@ -16,6 +16,9 @@ pub(crate) const BAR_SIZE: usize = 0x4000;
 /// Offset of the interrupt page, which the guest touches unseen: an access per interrupt, and a mask
 /// that can be found out, see [`mask`](super::mask).
 pub(crate) const IRQ_PAGE: usize = 0x1000;
+/// Offset of the receive page, which is the guest's as long as nobody has to see what it does there, see
+/// [`rx_page`](super::rx_page).
+pub(crate) const RX_PAGE: usize = 0x2000;
 /// Offset of the transmit page, which the guest touches unseen: a doorbell per packet, and nothing in
 /// it that could not be read back.
 pub(crate) const TX_PAGE: usize = 0x3000;

@@ -5,7 +5,6 @@
 use super::{
     control::Control,
     mailbox::Talk,
-    queues::Held,
     regs::{
         low_high,
         Bar,
@@ -35,6 +34,7 @@ use super::{
     },
     replay,
     run::Stopped,
+    rx_regs::Rx,
     scrub,
     shadow::{
         Mailbox,
@@ -76,9 +76,9 @@ fn failed(reason: &'static str, got: u64, want: u64) -> Refusal {
 /// What the device or the physical function did not take. Both are scrubbed then.
 pub(crate) fn load(
     dev: &Device,
-    stopped: &Stopped,
+    stopped: &mut Stopped,
     state: &State,
-) -> core::result::Result<Stopped, Refusal> {
+) -> core::result::Result<(), Refusal> {
     let guard = dev
         .mmio(BAR)
         .map_err(|_| failed("the device does not decode memory", 0, 0))?;
@@ -89,7 +89,7 @@ pub(crate) fn load(
         // Another guest ran here, and what the PF does for it must not add to what is to come.
         scrub::depart(dev, bar);
     }
-    let result = load_quiet(dev, bar, state);
+    let result = load_quiet(dev, bar, stopped, state);
     if result.is_err() {
         // The guest goes on elsewhere, with the address that was claimed for it here.
         scrub::depart(dev, bar);
@@ -97,7 +97,12 @@ pub(crate) fn load(
     result
 }
 
-fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result<Stopped, Refusal> {
+fn load_quiet(
+    dev: &Device,
+    bar: Bar<'_>,
+    stopped: &mut Stopped,
+    state: &State,
+) -> core::result::Result<(), Refusal> {
     let [rx0, rx1] = &state.rx_queue;
     let [tx0, tx1] = &state.tx_queue;
     let interrupts = &state.interrupts;
@@ -135,7 +140,6 @@ fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result
     verify(bar, state)?;
 
     let shadow = Shadow {
-        rxctl: [rx0.rxctl, rx1.rxctl],
         psrtype: rx0.psrtype,
         statistics: resume_statistics(bar, &state.statistics),
         mailbox: Mailbox::restored(
@@ -146,19 +150,32 @@ fn load_quiet(dev: &Device, bar: Bar<'_>, state: &State) -> core::result::Result
             control,
         ),
     };
-    Ok(Stopped::arrived(
-        KBox::new(shadow, GFP_KERNEL_ACCOUNT).map_err(|_| failed("out of memory", 0, 0))?,
-        Held {
-            rxdctl: [rx0.rxdctl, rx1.rxdctl],
-            txdctl: [tx0.txdctl, tx1.txdctl],
-            rdt: [rx0.rdt, rx1.rdt],
-            eims: interrupts.eims,
-            pf_in_reset: false,
-            void: false,
-        },
-        [tx0.tdt, tx1.tdt],
-        [tx0.tdh, tx1.tdh],
-    ))
+    let shadow =
+        KBox::new(shadow, GFP_KERNEL_ACCOUNT).map_err(|_| failed("out of memory", 0, 0))?;
+    stopped.arrive(shadow, [tx0.tdt, tx1.tdt], [tx0.tdh, tx1.tdh]);
+    let (_, held) = stopped.parts_mut();
+    held.rx.show(dev, [rx_regs(rx0), rx_regs(rx1)]);
+    held.txdctl = [tx0.txdctl, tx1.txdctl];
+    held.eims = interrupts.eims;
+    held.pf_in_reset = false;
+    held.void = false;
+    Ok(())
+}
+
+/// Returns what the guest reads of a receive queue.
+fn rx_regs(queue: &RxQueue) -> Rx {
+    let (rdbal, rdbah) = low_high(queue.rdba);
+
+    Rx {
+        rdbal,
+        rdbah,
+        rdlen: queue.rdlen,
+        srrctl: queue.srrctl,
+        rdh: queue.rdh,
+        rxctl: queue.rxctl,
+        rdt: queue.rdt,
+        rxdctl: queue.rxdctl,
+    }
 }
 
 /// Returns what makes the counters of this device go on from where the guest's were.

@@ -24,6 +24,7 @@ use super::{
         TDT,
         V2PMAILBOX, //
     },
+    rx_page::RxPage,
     scrub,
     shadow::{
         Shadow,
@@ -44,6 +45,8 @@ use kernel::{
 /// The guest has the device.
 pub(crate) struct Running {
     shadow: KBox<Shadow>,
+    /// While DMA is logged.
+    rx: Option<RxPage>,
 }
 
 /// The queues are off and interrupts masked; neither DMA nor MSI comes from the device.
@@ -53,12 +56,16 @@ pub(crate) struct Running {
 pub(crate) struct Quiesced {
     shadow: KBox<Shadow>,
     held: Held,
+    /// DMA is logged.
+    watched: bool,
 }
 
 /// As [`Quiesced`]; nothing distinguishes the two on this device.
 pub(crate) struct Stopped {
     shadow: KBox<Shadow>,
     held: Held,
+    /// As in [`Quiesced`].
+    watched: bool,
     arrived: Option<Arrived>,
 }
 
@@ -86,6 +93,7 @@ impl Running {
 
         Ok(Self {
             shadow: KBox::new(shadow, GFP_KERNEL_ACCOUNT)?,
+            rx: None,
         })
     }
 
@@ -93,33 +101,79 @@ impl Running {
         &self.shadow
     }
 
-    pub(crate) fn shadow_mut(&mut self) -> &mut Shadow {
-        &mut self.shadow
+    /// Returns the receive page, if it was taken.
+    pub(crate) fn rx(&self) -> Option<&RxPage> {
+        self.rx.as_ref()
+    }
+
+    pub(crate) fn parts_mut(&mut self) -> (&mut Shadow, Option<&mut RxPage>) {
+        (&mut self.shadow, self.rx.as_mut())
+    }
+
+    /// Takes the receive page, if it is not: what the guest does with it is to be seen.
+    ///
+    /// # Errors
+    ///
+    /// As for [`RxPage::take()`].
+    pub(crate) fn watch(&mut self, dev: &Device) -> Result {
+        if self.rx.is_none() {
+            self.rx = Some(RxPage::take(dev)?);
+        }
+        Ok(())
+    }
+
+    /// Gives it back.
+    pub(crate) fn unwatch(&mut self, dev: &Device) {
+        if let Some(rx) = self.rx.take() {
+            rx.give_back(dev);
+        }
     }
 
     /// Stops all DMA and interrupts.
     ///
     /// # Errors
     ///
+    /// - [`ENOMEM`]: it runs on.
     /// - [`EIO`]: the device does not decode memory; it runs on.
     /// - [`ETIMEDOUT`]: a queue does not stop; it runs on.
     pub(crate) fn quiesce(mut self, dev: &Device) -> core::result::Result<Quiesced, (Self, Error)> {
-        let vectors = match dev.vectors(BAR) {
-            Ok(vectors) => vectors,
+        let watched = self.rx.is_some();
+        let rx = match self.rx.take().map_or_else(|| RxPage::take(dev), Ok) {
+            Ok(rx) => rx,
             Err(err) => return Err((self, err)),
         };
-        let bar: Bar<'_> = &vectors;
-        let mut held = match queues::stop(bar, dev.data().heads()) {
-            Ok(held) => held,
-            Err(err) => return Err((self, err)),
-        };
+        let mut held = Held::new(rx);
 
+        match self.quiesce_held(dev, &mut held) {
+            Ok(()) => Ok(Quiesced {
+                shadow: self.shadow,
+                held,
+                watched,
+            }),
+            Err(err) => {
+                self.rx = Some(held.rx);
+                if !watched {
+                    self.unwatch(dev);
+                }
+                Err((self, err))
+            }
+        }
+    }
+
+    fn quiesce_held(&mut self, dev: &Device, held: &mut Held) -> Result {
+        let vectors = dev.vectors(BAR)?;
+        let bar: Bar<'_> = &vectors;
+
+        held.txdctl = queues::read_txdctl(bar);
+        if let Err(err) = queues::stop(dev, bar, held) {
+            // What can be started again is; the guest's own driver deals with the rest.
+            let _ = queues::start(dev, bar, held);
+            return Err(err);
+        }
         held.eims = mask::close(dev, &vectors);
-        held.take_note(mailbox::rest(bar, &mut self.shadow, mailbox::ANSWER_TIME));
-        Ok(Quiesced {
-            shadow: self.shadow,
-            held,
-        })
+        let register = mailbox::rest(bar, &mut self.shadow, mailbox::ANSWER_TIME);
+        held.take_note(dev, bar, register);
+        Ok(())
     }
 }
 
@@ -136,6 +190,12 @@ impl Quiesced {
         (&mut self.shadow, &mut self.held)
     }
 
+    /// DMA is logged from now on, or not any more: the receive page is to stay taken when the device
+    /// goes on.
+    pub(crate) fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
     /// Goes on where [`Running::quiesce()`] has stopped.
     ///
     /// # Errors
@@ -146,15 +206,21 @@ impl Quiesced {
         mut self,
         dev: &Device,
     ) -> core::result::Result<Running, (Self, Error)> {
-        match dev.vectors(BAR).and_then(|vectors| {
-            look(&vectors, &mut self.shadow, &mut self.held)?;
-            start(dev, &vectors, &self.held)
+        if let Err(err) = dev.vectors(BAR).and_then(|vectors| {
+            look(dev, &vectors, &mut self.shadow, &mut self.held)?;
+            start(dev, &vectors, &mut self.held)
         }) {
-            Ok(()) => Ok(Running {
-                shadow: self.shadow,
-            }),
-            Err(err) => Err((self, err)),
+            return Err((self, err));
         }
+        let mut running = Running {
+            shadow: self.shadow,
+            rx: Some(self.held.rx),
+        };
+        // What the guest has written meanwhile is carried over then, or by who logs.
+        if !self.watched {
+            running.unwatch(dev);
+        }
+        Ok(running)
     }
 
     /// Stops for good. A reply that is still out is waited for, so that the request goes on only if
@@ -169,7 +235,7 @@ impl Quiesced {
                 Ok(guard) => {
                     // On the way to here there was the time for it, unless it is a later one.
                     let register = mailbox::rest(&guard, &mut self.shadow, mailbox::BUFFER_TIME);
-                    self.held.take_note(register);
+                    self.held.take_note(dev, &guard, register);
                 }
                 Err(err) => return Err((self, err)),
             }
@@ -177,6 +243,7 @@ impl Quiesced {
         Ok(Stopped {
             shadow: self.shadow,
             held: self.held,
+            watched: self.watched,
             arrived: None,
         })
     }
@@ -195,19 +262,22 @@ impl Stopped {
         (&mut self.shadow, &mut self.held)
     }
 
-    /// Describes a device into which another one's state was loaded, with queues off and the
+    /// DMA is logged from now on, or not any more: the receive page is to stay taken when the device
+    /// goes on.
+    pub(crate) fn set_watched(&mut self, watched: bool) {
+        self.watched = watched;
+    }
+
+    /// Makes this a device into which another one's state was loaded, with queues off and the
     /// transmit tails parked at the heads.
-    pub(crate) fn arrived(
+    pub(crate) fn arrive(
+        &mut self,
         shadow: KBox<Shadow>,
-        held: Held,
         tdt: [u32; QUEUES],
         parked: [u32; QUEUES],
-    ) -> Self {
-        Self {
-            shadow,
-            held,
-            arrived: Some(Arrived { tdt, parked }),
-        }
+    ) {
+        self.shadow = shadow;
+        self.arrived = Some(Arrived { tdt, parked });
     }
 
     /// Takes up what the physical function has said; returns whether it has said anything.
@@ -215,8 +285,8 @@ impl Stopped {
     /// # Errors
     ///
     /// - [`EIO`]: the device is not there.
-    pub(crate) fn look(&mut self, bar: Bar<'_>) -> Result<bool> {
-        let register = look(bar, &mut self.shadow, &mut self.held)?;
+    pub(crate) fn look(&mut self, dev: &Device, bar: Bar<'_>) -> Result<bool> {
+        let register = look(dev, bar, &mut self.shadow, &mut self.held)?;
 
         Ok(u32::from(register) & R2C != 0 || register.rsti())
     }
@@ -257,6 +327,7 @@ impl Stopped {
         Ok(Quiesced {
             shadow: self.shadow,
             held: self.held,
+            watched: self.watched,
         })
     }
 
@@ -265,8 +336,8 @@ impl Stopped {
         let guard = dev.mmio(BAR)?;
         let bar: Bar<'_> = &guard;
 
-        self.look(bar)?;
-        if self.held.starts_any() && !dev.is_bus_master()? {
+        self.look(dev, bar)?;
+        if self.held.starts_any(dev) && !dev.is_bus_master()? {
             dev.report(fmt!(
                 "not started: queues are enabled and bus mastering is off"
             ));
@@ -289,7 +360,7 @@ impl Stopped {
         }
         // What the guest has sent and the source's physical function has not answered.
         let register = mailbox::send_request(bar, &mut self.shadow);
-        self.held.take_note(register);
+        self.held.take_note(dev, bar, register);
         Ok(())
     }
 }
@@ -299,10 +370,10 @@ impl Stopped {
 /// # Errors
 ///
 /// - [`EIO`]: the device is not there.
-fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> Result<V2PMAILBOX> {
+fn look(dev: &Device, bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> Result<V2PMAILBOX> {
     let register = mailbox::look(bar, shadow)?;
 
-    held.take_note(register);
+    held.take_note(dev, bar, register);
     Ok(register)
 }
 
@@ -311,13 +382,14 @@ fn look(bar: Bar<'_>, shadow: &mut Shadow, held: &mut Held) -> Result<V2PMAILBOX
 /// # Errors
 ///
 /// - [`ETIMEDOUT`]: a queue does not start; all of them are off again.
-fn start(dev: &Device, vectors: &Vectors<'_>, held: &Held) -> Result {
+fn start(dev: &Device, vectors: &Vectors<'_>, held: &mut Held) -> Result {
     let bar: Bar<'_> = vectors;
 
-    if let Err(err) = queues::start(bar, held) {
+    if let Err(err) = queues::start(dev, bar, held) {
         scrub::quiet(bar);
         // As far as it goes: the device is to be as stopped as it was.
         let _ = queues::settle(bar, dev.data().heads());
+        held.rx.note_heads(dev, bar);
         return Err(err);
     }
     mask::open(vectors, held.eims);

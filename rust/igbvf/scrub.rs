@@ -62,14 +62,19 @@ use kernel::{
 ///
 /// VF 0 comes out of a reset of the physical function with its queues on.
 pub(crate) fn quiet(bar: Bar<'_>) {
-    bar.write(RXDCTL::at(0), RXDCTL_RESET.into());
-    bar.write(RXDCTL::at(1), RXDCTL_RESET.into());
-    bar.write(TXDCTL::at(0), 0.into());
-    bar.write(TXDCTL::at(1), 0.into());
+    queues_off(bar);
     bar.write(EIMC, CAUSES.into());
     // A cause that is left set blocks every later interrupt of its vector.
     bar.write(EICR, CAUSES.into());
     let _ = bar.read(EICR);
+}
+
+/// Switches all queues off.
+pub(crate) fn queues_off(bar: Bar<'_>) {
+    bar.write(RXDCTL::at(0), RXDCTL_RESET.into());
+    bar.write(RXDCTL::at(1), RXDCTL_RESET.into());
+    bar.write(TXDCTL::at(0), 0.into());
+    bar.write(TXDCTL::at(1), 0.into());
 }
 
 /// Makes the device that a new user, or one that has reset it, finds.

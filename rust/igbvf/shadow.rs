@@ -11,7 +11,6 @@ use super::{
     },
     mailbox,
     regs::{
-        QUEUES,
         STATISTICS,
         V2PMAILBOX, //
     }, //
@@ -23,9 +22,7 @@ pub(crate) const R2C: u32 = 0xb0;
 /// The parts of a VF that can only be remembered, from open or reset on.
 #[derive(Default)]
 pub(crate) struct Shadow {
-    /// `RXCTL`, which is write-only on some models.
-    pub(crate) rxctl: [u32; QUEUES],
-    /// `PSRTYPE`, likewise.
+    /// `PSRTYPE`, which is write-only on some models.
     pub(crate) psrtype: u32,
     /// What to add to each counter, none of which can be set, so that the guest's goes on.
     pub(crate) statistics: [u32; STATISTICS],

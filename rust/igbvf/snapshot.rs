@@ -4,7 +4,7 @@
 
 use super::{
     mailbox::read_message,
-    queues::Held,
+    queues,
     regs::{
         join,
         Bar,
@@ -15,12 +15,7 @@ use super::{
         IVAR,
         IVAR_MISC,
         QUEUES,
-        RDBAH,
-        RDBAL,
-        RDH,
-        RDLEN,
         RXDCTL,
-        SRRCTL,
         STATISTICS,
         STATISTIC_OFFSETS,
         TDBAH,
@@ -35,12 +30,17 @@ use super::{
         V2PMAILBOX, //
     },
     run::Stopped,
+    rx_regs::{
+        self,
+        Rx, //
+    },
     shadow::{
         Mailbox,
         Shadow, //
     },
     stream,
-    Device, //
+    Device,
+    Igbvf, //
 };
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
@@ -50,6 +50,7 @@ use kernel::{
     },
     prelude::*, //
 };
+use vfio::migration::Live;
 use vmf::profile::igbvf_82576::{
     Interrupts,
     Mailbox as SavedMailbox,
@@ -72,11 +73,11 @@ use vmf::profile::igbvf_82576::{
 pub(crate) fn save(dev: &Device, stopped: &mut Stopped) -> Result<KBox<State>> {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let mut state = read_stopped(bar, stopped)?;
+    let mut state = read_stopped(dev, bar, stopped)?;
 
-    if stopped.look(bar)? {
+    if stopped.look(dev, bar)? {
         // The physical function has sent something meanwhile, or was reset.
-        state = read_stopped(bar, stopped)?;
+        state = read_stopped(dev, bar, stopped)?;
     }
     // VMMs restore `PCI_COMMAND` of a device that has just arrived before they start it, not before.
     if stopped.has_run() {
@@ -112,10 +113,16 @@ fn startable(dev: &Device, state: &State) -> Result {
     Ok(())
 }
 
-fn read_stopped(bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
+fn read_stopped(dev: &Device, bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
     let held = stopped.held();
-    let tails = stopped.tails(transmit_tails(bar));
-    let mut state = read(bar, stopped.shadow(), held, tails)?;
+    held.rx.settle_setup(dev, bar);
+    let hidden = Hidden {
+        rx: held.rx.guest(dev),
+        txdctl: held.txdctl,
+        tdt: stopped.tails(transmit_tails(bar)),
+        eims: held.eims,
+    };
+    let mut state = read(bar, stopped.shadow(), &hidden)?;
 
     if held.pf_in_reset {
         // CAST: the bits are in the low byte.
@@ -134,10 +141,26 @@ fn read_stopped(bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
 /// - [`EIO`]: the device does not decode memory.
 /// - [`EOPNOTSUPP`]: a value is out of the ranges of the profile, or no destination could start the
 ///   device; it is logged.
-pub(crate) fn expressible(dev: &Device, shadow: &Shadow) -> Result {
+pub(crate) fn expressible(dev: &Device, live: Live<'_, Igbvf>) -> Result {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let state = read(bar, shadow, &Held::read(bar), transmit_tails(bar))?;
+    let (shadow, rx, txdctl) = match live {
+        Live::Running(run) => (
+            run.shadow(),
+            run.rx()
+                .map_or_else(|| rx_regs::read(bar), |rx| rx.guest(dev)),
+            queues::read_txdctl(bar),
+        ),
+        Live::Quiesced(run) => (run.shadow(), run.held().rx.guest(dev), run.held().txdctl),
+    };
+    let hidden = Hidden {
+        rx,
+        txdctl,
+        tdt: transmit_tails(bar),
+        // Any mask can be expressed.
+        eims: 0,
+    };
+    let state = read(bar, shadow, &hidden)?;
 
     state.validate().map_err(|refusal| {
         stream::not_expressible(dev, refusal);
@@ -153,25 +176,30 @@ fn transmit_tails(bar: Bar<'_>) -> [u32; QUEUES] {
     ]
 }
 
-/// Reads all there is. What starts a queue is not in the registers of a stopped device.
-fn read(bar: Bar<'_>, shadow: &Shadow, held: &Held, tails: [u32; QUEUES]) -> Result<KBox<State>> {
+/// What is not in the registers of a stopped device.
+struct Hidden {
+    rx: [Rx; QUEUES],
+    txdctl: [u32; QUEUES],
+    tdt: [u32; QUEUES],
+    eims: u32,
+}
+
+/// Reads all there is.
+fn read(bar: Bar<'_>, shadow: &Shadow, hidden: &Hidden) -> Result<KBox<State>> {
     let control = &shadow.mailbox.control;
     // Most of a page, and the callers are deep in the stack already.
     let mut state = KBox::new(State::default(), GFP_KERNEL_ACCOUNT)?;
 
-    state.rx_queue = [
-        RxQueue {
-            psrtype: shadow.psrtype,
-            ..read_rx::<0>(bar, shadow, held)
-        },
-        read_rx::<1>(bar, shadow, held),
-    ];
+    state.rx_queue = hidden.rx.map(rx_queue);
+    if let Some(first) = state.rx_queue.first_mut() {
+        first.psrtype = shadow.psrtype;
+    }
     state.tx_queue = [
-        read_tx::<0>(bar, held, tails),
-        read_tx::<1>(bar, held, tails),
+        read_tx::<0>(bar, hidden),
+        read_tx::<1>(bar, hidden), //
     ];
     state.interrupts = Interrupts {
-        eims: held.eims,
+        eims: hidden.eims,
         // Other bits are not this function's, count by themselves, or mean nothing, whatever was
         // written to them.
         eiac: u32::from(bar.read(EIAC)) & Interrupts::EIAC_MASK,
@@ -215,25 +243,24 @@ fn read_statistics(bar: Bar<'_>, shadow: &Shadow) -> Statistics {
     }
 }
 
-fn read_rx<const N: usize>(bar: Bar<'_>, shadow: &Shadow, held: &Held) -> RxQueue {
-    let rdlen = bar.read(RDLEN::at(N)).into();
-    let rxdctl = RXDCTL::from(held.rxdctl[N]);
+fn rx_queue(rx: Rx) -> RxQueue {
+    let rxdctl = RXDCTL::from(rx.rxdctl);
 
     RxQueue {
-        rdba: join(bar.read(RDBAL::at(N)).into(), bar.read(RDBAH::at(N)).into()),
-        rdlen,
-        srrctl: bar.read(SRRCTL::at(N)).into(),
-        rdh: bar.read(RDH::at(N)).into(),
-        rdt: held.rdt[N],
-        rxdctl: rxdctl.with_enable(rxdctl.enable() && rdlen != 0).into(),
-        rxctl: shadow.rxctl[N],
+        rdba: join(rx.rdbal, rx.rdbah),
+        rdlen: rx.rdlen,
+        srrctl: rx.srrctl,
+        rdh: rx.rdh,
+        rdt: rx.rdt,
+        rxdctl: rxdctl.with_enable(rxdctl.enable() && rx.rdlen != 0).into(),
+        rxctl: rx.rxctl,
         psrtype: 0,
     }
 }
 
-fn read_tx<const N: usize>(bar: Bar<'_>, held: &Held, tails: [u32; QUEUES]) -> TxQueue {
+fn read_tx<const N: usize>(bar: Bar<'_>, hidden: &Hidden) -> TxQueue {
     let tdlen = bar.read(TDLEN::at(N)).into();
-    let txdctl = TXDCTL::from(held.txdctl[N]);
+    let txdctl = TXDCTL::from(hidden.txdctl[N]);
 
     TxQueue {
         tdba: join(bar.read(TDBAL::at(N)).into(), bar.read(TDBAH::at(N)).into()),
@@ -243,7 +270,7 @@ fn read_tx<const N: usize>(bar: Bar<'_>, held: &Held, tails: [u32; QUEUES]) -> T
         ),
         tdlen,
         tdh: bar.read(TDH::at(N)).into(),
-        tdt: tails[N],
+        tdt: hidden.tdt[N],
         txdctl: txdctl.with_enable(txdctl.enable() && tdlen != 0).into(),
         txctl: bar.read(TXCTL::at(N)).into(),
     }

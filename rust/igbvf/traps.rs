@@ -2,8 +2,8 @@
 
 //! The guest's accesses to BAR 0.
 //!
-//! Pages 0 (mailbox, statistics) and 2 (receive) always come here. Pages 1 (interrupts) and 3
-//! (transmit) are mapped into the guest; what comes here of them is from a VMM that does not.
+//! Page 0 (mailbox, statistics) always comes here. Pages 1 (interrupts), 2 (receive) and 3 (transmit)
+//! are mapped into the guest; what comes here of them is from a VMM that does not.
 
 use super::{
     control::adds_unicast,
@@ -15,10 +15,12 @@ use super::{
         BAR_SIZE,
         CTRL,
         IRQ_PAGE,
+        RX_PAGE,
         STATISTIC_OFFSETS,
         TX_PAGE,
         V2PMAILBOX, //
     },
+    rx_page::RxPage,
     shadow::Shadow,
     Device,
     Igbvf, //
@@ -46,9 +48,7 @@ enum Place {
     PbaClear,
     PsrType,
     Statistic(usize),
-    RxCtl(usize),
-    Rdt(usize),
-    RxdCtl(usize),
+    Rx,
     TxdCtl(usize),
     Other,
 }
@@ -64,9 +64,7 @@ impl Place {
             V2PMAILBOX::OFFSET => Place::MailboxControl,
             super::regs::PBACL::OFFSET => Place::PbaClear,
             super::regs::PSRTYPE::OFFSET => Place::PsrType,
-            0x2814 | 0x2914 => Place::RxCtl(queue),
-            0x2818 | 0x2918 => Place::Rdt(queue),
-            0x2828 | 0x2928 => Place::RxdCtl(queue),
+            RX_PAGE..TX_PAGE => Place::Rx,
             0x3828 | 0x3928 => Place::TxdCtl(queue),
             _ => match STATISTIC_OFFSETS.iter().position(|&at| at == offset) {
                 Some(index) => Place::Statistic(index),
@@ -81,36 +79,34 @@ impl Traps for Igbvf {
     const BAR: u32 = BAR as u32;
     // CAST: widening.
     const SIZE: u64 = BAR_SIZE as u64;
-    const MAPPED: &'static [Area] = &[
-        Area {
-            // CAST: widening.
-            offset: IRQ_PAGE as u64,
-            size: 0x1000,
-        },
-        Area {
-            // CAST: widening.
-            offset: TX_PAGE as u64,
-            size: 0x1000,
-        },
-    ];
+    const MAPPED: &'static [Area] = &[Area {
+        // CAST: widening.
+        offset: IRQ_PAGE as u64,
+        size: (BAR_SIZE - IRQ_PAGE) as u64,
+    }];
+    const TAKEN: Option<Area> = Some(Area {
+        // CAST: widening.
+        offset: RX_PAGE as u64,
+        size: (TX_PAGE - RX_PAGE) as u64,
+    });
 
     fn read32(dev: &Device, run: RunMut<'_, Self>, offset: usize) -> Result<u32> {
         let guard = dev.mmio(BAR)?;
         let bar: Bar<'_> = &guard;
-        let (shadow, held) = parts(run);
+        let (shadow, mut rest) = parts(run);
 
-        Ok(match (Place::of(offset), held) {
-            (Place::MailboxControl, held) => {
-                let register = look(bar, shadow, held)?;
+        Ok(match (Place::of(offset), &mut rest) {
+            (Place::MailboxControl, rest) => {
+                let register = look(dev, bar, shadow, rest)?;
                 shadow.mailbox.guest_read(register)
             }
             (Place::Statistic(index), _) => {
                 let add = shadow.statistics.get(index).ok_or(EINVAL)?;
                 bar.try_read32(offset)?.wrapping_add(*add)
             }
-            (Place::Rdt(queue), Some(held)) => *held.rdt.get(queue).ok_or(EINVAL)?,
-            (Place::RxdCtl(queue), Some(held)) => *held.rxdctl.get(queue).ok_or(EINVAL)?,
-            (Place::TxdCtl(queue), Some(held)) => *held.txdctl.get(queue).ok_or(EINVAL)?,
+            (Place::Rx, Rest::Running(Some(rx))) => rx.read32(dev, offset)?,
+            (Place::Rx, Rest::Held(held)) => held.rx.read32(dev, offset)?,
+            (Place::TxdCtl(queue), Rest::Held(held)) => *held.txdctl.get(queue).ok_or(EINVAL)?,
             _ => bar.try_read32(offset)?,
         })
     }
@@ -118,27 +114,29 @@ impl Traps for Igbvf {
     fn write32(dev: &Device, run: RunMut<'_, Self>, offset: usize, value: u32) -> Result {
         let guard = dev.mmio(BAR)?;
         let bar: Bar<'_> = &guard;
-        let (shadow, held) = parts(run);
+        let (shadow, mut rest) = parts(run);
 
-        match (Place::of(offset), held) {
-            (Place::Ctrl, held) => {
+        match (Place::of(offset), &mut rest) {
+            (Place::Ctrl, rest) => {
                 let control = CTRL::from(value);
+                bar.write(CTRL, control);
                 if control.rst() {
                     shadow.mailbox.forget();
-                    if let Some(held) = held {
-                        held.reset();
+                    match rest {
+                        Rest::Running(None) => (),
+                        Rest::Running(Some(rx)) => rx.refill(dev, bar),
+                        Rest::Held(held) => held.reset(dev),
                     }
                 }
-                bar.write(CTRL, control);
             }
-            (Place::MailboxMemory, held) => {
+            (Place::MailboxMemory, rest) => {
                 if shadow.mailbox.is_asking() {
                     // Before the guest can write over the reply.
-                    look(bar, shadow, held)?;
+                    look(dev, bar, shadow, rest)?;
                 }
                 bar.try_write32(value, offset)?;
             }
-            (Place::MailboxControl, held) => {
+            (Place::MailboxControl, rest) => {
                 let message = || {
                     let message = mailbox::read_message(bar);
                     if adds_unicast(&message) {
@@ -150,7 +148,7 @@ impl Traps for Igbvf {
                 bar.write(V2PMAILBOX, value.into());
                 if shadow.mailbox.vfu {
                     // Granted only if the physical function does not hold the buffer.
-                    shadow.mailbox.vfu = look(bar, shadow, held)?.vfu();
+                    shadow.mailbox.vfu = look(dev, bar, shadow, rest)?.vfu();
                 }
             }
             // It would clear pending interrupts of the physical function.
@@ -159,19 +157,10 @@ impl Traps for Igbvf {
                 shadow.psrtype = value;
                 bar.try_write32(value, offset)?;
             }
-            (Place::RxCtl(queue), _) => {
-                *shadow.rxctl.get_mut(queue).ok_or(EINVAL)? = value;
-                bar.try_write32(value, offset)?;
-            }
+            (Place::Rx, Rest::Running(Some(rx))) => rx.write32(dev, offset, value)?,
             // What would start DMA waits until the device starts.
-            (Place::Rdt(queue), Some(held)) => {
-                *held.rdt.get_mut(queue).ok_or(EINVAL)? = value & 0xffff
-            }
-            (Place::RxdCtl(queue), Some(held)) => {
-                *held.rxdctl.get_mut(queue).ok_or(EINVAL)? =
-                    super::regs::RXDCTL::from(value).with_swflsh(false).into()
-            }
-            (Place::TxdCtl(queue), Some(held)) => {
+            (Place::Rx, Rest::Held(held)) => held.rx.write32(dev, offset, value)?,
+            (Place::TxdCtl(queue), Rest::Held(held)) => {
                 *held.txdctl.get_mut(queue).ok_or(EINVAL)? =
                     super::regs::TXDCTL::from(value).with_swflsh(false).into()
             }
@@ -181,31 +170,48 @@ impl Traps for Igbvf {
     }
 }
 
+/// What there is beside the shadow.
+enum Rest<'a> {
+    /// The receive page, if it was taken.
+    Running(Option<&'a mut RxPage>),
+    /// What is held back.
+    Held(&'a mut Held),
+}
+
 /// Looks at the mailbox on behalf of the guest.
 ///
 /// # Errors
 ///
 /// - [`EIO`]: the device is not there.
-fn look(bar: Bar<'_>, shadow: &mut Shadow, held: Option<&mut Held>) -> Result<V2PMAILBOX> {
+fn look(
+    dev: &Device,
+    bar: Bar<'_>,
+    shadow: &mut Shadow,
+    rest: &mut Rest<'_>,
+) -> Result<V2PMAILBOX> {
     let register = mailbox::look(bar, shadow)?;
 
-    if let Some(held) = held {
-        held.take_note(register);
+    match rest {
+        Rest::Running(Some(rx)) if mailbox::was_reset(register) => rx.refill(dev, bar),
+        Rest::Running(_) => (),
+        Rest::Held(held) => held.take_note(dev, bar, register),
     }
     Ok(register)
 }
 
-/// Returns what is remembered, and what is held back if the device is not running.
-fn parts(run: RunMut<'_, Igbvf>) -> (&mut Shadow, Option<&mut Held>) {
+fn parts(run: RunMut<'_, Igbvf>) -> (&mut Shadow, Rest<'_>) {
     match run {
-        RunMut::Running(run) => (run.shadow_mut(), None),
+        RunMut::Running(run) => {
+            let (shadow, rx) = run.parts_mut();
+            (shadow, Rest::Running(rx))
+        }
         RunMut::Quiesced(run) => {
             let (shadow, held) = run.parts_mut();
-            (shadow, Some(held))
+            (shadow, Rest::Held(held))
         }
         RunMut::Stopped(run) => {
             let (shadow, held) = run.parts_mut();
-            (shadow, Some(held))
+            (shadow, Rest::Held(held))
         }
     }
 }

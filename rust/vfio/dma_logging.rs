@@ -4,10 +4,13 @@
 //!
 //! C header: [`include/linux/vfio.h`](srctree/include/linux/vfio.h), `struct vfio_log_ops`.
 
+#[cfg(CONFIG_IOMMUFD_DRIVER)]
+use crate::staging::user_worker::Worker;
 use crate::{
     bindings,
     migration::{
         Migration,
+        RunMut,
         RunRef, //
     },
     pci::{
@@ -22,12 +25,15 @@ use core::{
 };
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
-    prelude::*, //
+    prelude::*,
+    time::Delta, //
 };
 
 #[cfg(CONFIG_IOMMUFD_DRIVER)]
 mod ops;
 mod pages;
+#[cfg(CONFIG_IOMMUFD_DRIVER)]
+mod watcher;
 
 pub use self::pages::DirtyPages;
 
@@ -38,23 +44,39 @@ pub use self::pages::DirtyPages;
 /// table, with [`Self::Log`] as the evidence that logging is on. A device in `ERROR` cannot be asked
 /// for anything: [`EIO`].
 ///
-/// A device without help of its own can be watched: [`Self::log_before_write()`] sees the doorbells
-/// of a [trapped](crate::region::Traps) BAR, [`Device::read_guest()`] the descriptors that they are
-/// about, and [`DirtyPages`] keeps what was found.
+/// A device without help of its own can be watched: the doorbells are rung in memory as long as DMA is
+/// logged, see [`Device::take()`], [`Self::log_watch()`] carries them over, [`Device::read_guest()`]
+/// reads the descriptors that they are about, and [`DirtyPages`] keeps what was found.
 pub trait DmaLogging: Migration + pci::Driver<DmaLogging = Enabled<Self>> {
     /// Logging is on.
     type Log: Send + Unpin;
 
+    /// Time between two calls of [`Self::log_watch()`].
+    const WATCH_PERIOD: Delta;
+
     /// Starts to log writes to `ranges`, and returns the page size it will report in, in bytes.
     ///
-    /// `page_size` is what the user would like. Whatever the device writes after this has returned
+    /// If it is not `watched`, as no task could be made, [`Self::log_watch()`] is never called, and all is
+    /// to be reported, as after [`Self::log_unwatched()`]. `page_size` is what the user would like. Whatever the device writes after this has returned
     /// must be reported.
     fn log_start(
         dev: &Device<Self, Open>,
-        run: RunRef<'_, Self>,
+        run: RunMut<'_, Self>,
+        watched: bool,
         ranges: &IovaRanges<'_>,
         page_size: u64,
     ) -> Result<(Self::Log, u64)>;
+
+    /// Carries over to the device what the guest has written in its place.
+    ///
+    /// Called all the time, by a task of the process that has started the log; before each access that
+    /// is trapped, so that it is ordered after what the guest has written before; before each arc and
+    /// each report.
+    fn log_watch(dev: &Device<Self, Open>, run: RunMut<'_, Self>, log: &mut Self::Log);
+
+    /// The task that watches is gone with the process that has started the log: all that is logged is to
+    /// be reported until the log is stopped. It may be called more than once.
+    fn log_unwatched(dev: &Device<Self, Open>, run: RunMut<'_, Self>, log: &mut Self::Log);
 
     /// The guest is about to write to a trapped register, see
     /// [`Traps::write32()`](crate::region::Traps::write32), which is called next.
@@ -80,8 +102,8 @@ pub trait DmaLogging: Migration + pci::Driver<DmaLogging = Enabled<Self>> {
         dirty: &mut DirtyRanges,
     ) -> Result;
 
-    /// Stops logging.
-    fn log_stop(dev: &Device<Self, Open>, log: Self::Log);
+    /// Stops logging; `run` is `None` in `ERROR`, or for a device that was reset or is being closed.
+    fn log_stop(dev: &Device<Self, Open>, run: Option<RunMut<'_, Self>>, log: Self::Log);
 }
 
 /// The ranges of IOVA that a user wants logged.
@@ -141,9 +163,16 @@ pub trait Profile<T: pci::Driver>: private::Sealed {
     /// Whether logging is on.
     #[doc(hidden)]
     type State: Default + Send + Unpin;
-    /// Stops logging, if it is on.
+    /// Stops logging, if it is on, of a device that was reset or is being closed.
     #[doc(hidden)]
     fn stop(dev: &Device<T, Open>, state: &mut Self::State);
+    /// Carries over what the guest has written, if logging is on.
+    #[doc(hidden)]
+    fn watch(_dev: &Device<T, Open>, _state: &mut Self::State, _run: Option<RunMut<'_, T>>)
+    where
+        T: Migration,
+    {
+    }
     /// A trapped register is about to be written.
     #[doc(hidden)]
     fn before_write(
@@ -165,12 +194,34 @@ impl<T: pci::Driver> Profile<T> for Disabled {
     fn stop(_: &Device<T, Open>, (): &mut ()) {}
 }
 
+/// Who watches, if there is anybody.
+#[cfg(CONFIG_IOMMUFD_DRIVER)]
+type Watching<T> = Option<Worker<watcher::Watcher<T>>>;
+#[cfg(not(CONFIG_IOMMUFD_DRIVER))]
+type Watching<T> = PhantomData<fn(T)>;
+
 /// The log, if logging is on.
-pub struct Logging<T: DmaLogging>(Option<T::Log>);
+pub struct Logging<T: DmaLogging> {
+    log: Option<T::Log>,
+    watcher: Watching<T>,
+}
 
 impl<T: DmaLogging> Default for Logging<T> {
     fn default() -> Self {
-        Self(None)
+        Self {
+            log: None,
+            watcher: Default::default(),
+        }
+    }
+}
+
+impl<T: DmaLogging> Logging<T> {
+    /// Ends the log. Returns who has watched it, which finds nothing to do any more.
+    fn end(&mut self, dev: &Device<T, Open>, run: Option<RunMut<'_, T>>) -> Watching<T> {
+        if let Some(log) = self.log.take() {
+            T::log_stop(dev, run, log);
+        }
+        core::mem::take(&mut self.watcher)
     }
 }
 
@@ -182,9 +233,15 @@ impl<T: DmaLogging> Profile<T> for Enabled<T> {
     type State = Logging<T>;
 
     fn stop(dev: &Device<T, Open>, state: &mut Logging<T>) {
-        if let Some(log) = state.0.take() {
-            T::log_stop(dev, log);
-        }
+        let _watcher = state.end(dev, None);
+    }
+
+    #[cfg(CONFIG_IOMMUFD_DRIVER)]
+    fn watch(dev: &Device<T, Open>, state: &mut Logging<T>, run: Option<RunMut<'_, T>>)
+    where
+        T: Migration,
+    {
+        state.watch(dev, run);
     }
 
     #[cfg(CONFIG_IOMMUFD_DRIVER)]
@@ -197,7 +254,7 @@ impl<T: DmaLogging> Profile<T> for Enabled<T> {
     ) where
         T: Migration,
     {
-        if let Some(log) = &mut state.0 {
+        if let Some(log) = &mut state.log {
             T::log_before_write(dev, run, log, offset, value);
         }
     }

@@ -92,6 +92,17 @@ pub enum RunMut<'a, T: Migration> {
     Stopped(&'a mut T::Stopped),
 }
 
+impl<T: Migration> RunMut<'_, T> {
+    /// Returns the token, to be looked at only.
+    pub fn as_ref(&self) -> RunRef<'_, T> {
+        match self {
+            Self::Running(run) => RunRef::Running(&**run),
+            Self::Quiesced(run) => RunRef::Quiesced(&**run),
+            Self::Stopped(run) => RunRef::Stopped(&**run),
+        }
+    }
+}
+
 /// The run token, whatever the state, to be looked at only.
 pub enum RunRef<'a, T: Migration> {
     /// `RUNNING` or `PRE_COPY`.

@@ -157,16 +157,20 @@ impl<T: Traps> Profile<T> for Trapped<T> {
 
     fn read32(dev: &Device<T>, offset: usize) -> Result<u32> {
         dev.with_session(|dev, session| {
+            T::DmaLogging::watch(dev, &mut session.dma_log, session.migration.run_mut());
             T::read32(dev, session.migration.run_mut().ok_or(EIO)?, offset)
         })
     }
 
     fn write32(dev: &Device<T>, offset: usize, value: u32) -> Result {
         dev.with_session(|dev, session| {
+            T::DmaLogging::watch(dev, &mut session.dma_log, session.migration.run_mut());
             let run = session.migration.run_ref().ok_or(EIO)?;
             T::DmaLogging::before_write(dev, &mut session.dma_log, run, offset, value);
 
             let result = T::write32(dev, session.migration.run_mut().ok_or(EIO)?, offset, value);
+            // It may have been to what was taken.
+            T::DmaLogging::watch(dev, &mut session.dma_log, session.migration.run_mut());
 
             // What the guest does may be what makes the driver put more on the stream.
             if let Some(link) = session.migration.precopy_link() {

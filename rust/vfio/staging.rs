@@ -9,3 +9,4 @@ pub mod crc32;
 pub mod pci;
 pub mod pm_runtime;
 pub mod rwsem;
+pub mod user_worker;

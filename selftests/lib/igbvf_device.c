@@ -15,6 +15,7 @@
 #include <linux/vfio.h>
 
 #include "igbvf_device.h"
+#include "igbvf_regs.h"
 
 #define GUEST_RAM_IOVA	0x10000000UL
 
@@ -252,6 +253,21 @@ void vf_write(struct vf *vf, u32 reg, u32 val)
 	}
 	VFIO_ASSERT_EQ(vf_region_access(vf, true, reg, &val, sizeof(val)), 4,
 		       "%s: write of register %#x\n", vf->bdf, reg);
+}
+
+u32 vf_ask(struct vf *vf, u32 reg)
+{
+	u32 val = ~0;
+
+	VFIO_ASSERT_EQ(vf_region_access(vf, false, reg, &val, sizeof(val)), 4);
+	return val;
+}
+
+void vf_flush(struct vf *vf)
+{
+	u32 status;
+
+	VFIO_ASSERT_EQ(vf_region_access(vf, false, VF_STATUS, &status, sizeof(status)), 4);
 }
 
 void vf_reset(struct vf *vf)

@@ -67,6 +67,12 @@ void vf_unmap(struct vf *vf);
 int vf_fd(struct vf *vf);
 u32 vf_read(struct vf *vf, u32 reg);
 void vf_write(struct vf *vf, u32 reg, u32 val);
+
+/* What the device holds, or the driver for it: never through the mapping. */
+u32 vf_ask(struct vf *vf, u32 reg);
+
+/* What was written before has arrived: e1e_flush() of igbvf. */
+void vf_flush(struct vf *vf);
 int vf_region_access(struct vf *vf, bool write, u32 reg, void *data, size_t size);
 
 void vf_reset(struct vf *vf);

@@ -55,11 +55,20 @@ static void nic_fill(struct nic *nic, unsigned int q, u32 slot)
 	desc->read.hdr_addr = nic->split ? htole64(hdr) : 0;
 }
 
+void nic_fill_ring(struct nic *nic, unsigned int q)
+{
+	unsigned int i;
+
+	for (i = 0; i < NIC_RX_RING; i++)
+		nic_fill(nic, q, i);
+	nic->rx[q].next = 0;
+}
+
 static void nic_setup_rings(struct nic *nic)
 {
 	struct vf *vf = nic->vf;
 	u32 srrctl = VF_SRRCTL_BSIZE_2K;
-	unsigned int q, i;
+	unsigned int q;
 
 	if (nic->split)
 		srrctl |= VF_SRRCTL_SPLIT_ALWAYS | VF_SRRCTL_BSIZEHDR(NIC_HDR_SIZE);
@@ -83,8 +92,7 @@ static void nic_setup_rings(struct nic *nic)
 		tx->next = 0;
 		tx->clean = 0;
 
-		for (i = 0; i < NIC_RX_RING; i++)
-			nic_fill(nic, q, i);
+		nic_fill_ring(nic, q);
 		base = guest_ram_iova(&nic->ram, rx->ring);
 		vf_write(vf, VF_RXDCTL(q), VF_RXDCTL_RESET);
 		vf_write(vf, VF_RDBAL(q), base);
@@ -94,7 +102,6 @@ static void nic_setup_rings(struct nic *nic)
 		vf_write(vf, VF_RDH(q), 0);
 		vf_write(vf, VF_RXDCTL(q), VF_RXDCTL_RESET | VF_QUEUE_ENABLE);
 		vf_write(vf, VF_RDT(q), NIC_RX_RING - 1);
-		rx->next = 0;
 	}
 }
 

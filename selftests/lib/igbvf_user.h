@@ -72,6 +72,9 @@ int nic_up(struct nic *nic, struct vf *vf);
 /* Its second part, without messages: interrupts, and empty rings that are on. */
 void nic_setup(struct nic *nic);
 
+/* Descriptors for all slots of a receive ring that is made anew. */
+void nic_fill_ring(struct nic *nic, unsigned int q);
+
 /* Put a frame into the ring, over as many slots as it needs; false when it is full. */
 bool nic_post(struct nic *nic, unsigned int q, const u8 *frame, size_t len);
 

@@ -83,8 +83,10 @@ void ring_guest_setup(struct ring_guest *guest, const struct ring_shape *shape, 
 	guest->shape = *shape;
 	guest->rx = (void *)guest->rx_area + shape->ring_offset;
 	base = guest_ram_iova(&guest->ram, guest->rx);
-	if (stop)
+	if (stop) {
 		vf_write(guest->vf, VF_RXDCTL(0), VF_RXDCTL_RESET);
+		vf_flush(guest->vf);
+	}
 	/* Empty before it is another ring. */
 	vf_write(guest->vf, VF_RDT(0), vf_read(guest->vf, VF_RDH(0)));
 	vf_write(guest->vf, VF_SRRCTL(0), shape->desctype << RING_DESC_SHIFT |
@@ -95,6 +97,7 @@ void ring_guest_setup(struct ring_guest *guest, const struct ring_shape *shape, 
 	vf_write(guest->vf, VF_RDH(0), 0);
 	vf_write(guest->vf, VF_RDLEN(0), shape->slots * sizeof(*guest->rx));
 	vf_write(guest->vf, VF_RXDCTL(0), VF_RXDCTL_RESET | VF_QUEUE_ENABLE);
+	vf_flush(guest->vf);
 	guest->next = 0;
 	guest->tail = 0;
 }
@@ -158,8 +161,11 @@ u32 ring_guest_fill(struct ring_guest *guest, u32 count)
 u32 ring_guest_post(struct ring_guest *guest, u32 count)
 {
 	count = ring_guest_fill(guest, count);
-	if (count)
+	if (count) {
 		vf_write(guest->vf, VF_RDT(0), guest->tail);
+		/* What comes next finds a place. */
+		vf_flush(guest->vf);
+	}
 	return count;
 }
 

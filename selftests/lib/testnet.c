@@ -8,6 +8,7 @@
 
 #include <linux/types.h>
 
+#include "dma_log.h"
 #include "pf_admin.h"
 #include "testnet.h"
 
@@ -139,6 +140,28 @@ int testnet_reset_pf(struct testnet *net)
 		return ret;
 	pf_renew(&net->pf);
 	return nic_up(&net->peer, net->peer.vf);
+}
+
+bool testnet_go_around(struct testnet *net)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * NIC_RX_RING; i += TESTNET_BURST) {
+		if (!testnet_exchange(net, TESTNET_BURST))
+			return false;
+		vf_flush(net->guest.vf);
+	}
+	return true;
+}
+
+int testnet_log_start(struct testnet *net)
+{
+	return dma_log_start_simple(vf_fd(net->guest.vf), net->guest.ram.iova, net->guest.ram.size);
+}
+
+int testnet_log_stop(struct testnet *net)
+{
+	return dma_log_stop(vf_fd(net->guest.vf));
 }
 
 void testnet_print(struct testnet *net)

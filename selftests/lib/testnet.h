@@ -64,6 +64,16 @@ int testnet_reset_pf(struct testnet *net);
 
 void testnet_print(struct testnet *net);
 
+/*
+ * Twice around the ring. A guest that gives buffers back as fast as it gets them, on a busy
+ * machine, has to wait for who carries that over.
+ */
+bool testnet_go_around(struct testnet *net);
+
+/* What the guest's device writes is logged, all of its RAM. 0 or -errno. */
+int testnet_log_start(struct testnet *net);
+int testnet_log_stop(struct testnet *net);
+
 /* The guest's device goes to @state. 0 or -errno. */
 int testnet_set(struct testnet *net, u32 state);
 

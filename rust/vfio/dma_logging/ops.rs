@@ -3,11 +3,10 @@
 //! `struct vfio_log_ops` of a driver.
 
 use super::{
+    watcher::Watcher,
     DirtyRanges,
     DmaLogging,
-    Enabled,
-    IovaRanges,
-    Profile, //
+    IovaRanges, //
 };
 use crate::{
     bindings,
@@ -53,16 +52,21 @@ impl<T: DmaLogging> Vtable<T> {
         };
 
         from_result(|| {
+            // Before there is anything to watch, and without a lock.
+            let mut watcher = Watcher::start(dev)?;
+
             dev.with_session(|dev, session| {
-                if session.dma_log.0.is_some() {
+                if session.dma_log.log.is_some() {
                     return Err(EINVAL);
                 }
-                let run = session.migration.run_ref().ok_or(EIO)?;
+                let run = session.migration.run_mut().ok_or(EIO)?;
                 // SAFETY: The caller's, and nobody else's.
                 let page_size = unsafe { &mut *page_size };
-                let (log, granted) = T::log_start(dev, run, &ranges, *page_size)?;
+                let watched = watcher.is_some();
+                let (log, granted) = T::log_start(dev, run, watched, &ranges, *page_size)?;
                 *page_size = granted;
-                session.dma_log.0 = Some(log);
+                session.dma_log.log = Some(log);
+                session.dma_log.watcher = watcher.take();
                 Ok(0)
             })
         })
@@ -76,10 +80,12 @@ impl<T: DmaLogging> Vtable<T> {
         let dev = unsafe { Device::<T>::from_vdev(vdev) };
 
         from_result(|| {
-            dev.with_session(|dev, session| {
-                <Enabled<T> as Profile<T>>::stop(dev, &mut session.dma_log);
-                Ok(0)
-            })
+            // Who watches is waited for without a lock.
+            let watcher = dev.with_session(|dev, session| {
+                Ok(session.dma_log.end(dev, session.migration.run_mut()))
+            })?;
+            drop(watcher);
+            Ok(0)
         })
     }
 
@@ -102,14 +108,17 @@ impl<T: DmaLogging> Vtable<T> {
             let (first, length) = (iova as u64, length as u64);
 
             dev.with_session(|dev, session| {
-                let log = session.dma_log.0.as_mut().ok_or(EINVAL)?;
+                if session.dma_log.log.is_none() {
+                    return Err(EINVAL);
+                }
                 // The core does not refuse a user who asks for nothing.
                 let Some(more) = length.checked_sub(1) else {
                     return Ok(());
                 };
                 let last = first.checked_add(more).ok_or(EINVAL)?;
+                session.dma_log.watch(dev, session.migration.run_mut());
+                let log = session.dma_log.log.as_mut().ok_or(EINVAL)?;
                 let run = session.migration.run_ref().ok_or(EIO)?;
-
                 T::log_read_and_clear(dev, run, log, first..=last, &mut dirty)
             })?;
             for range in dirty.iter() {

@@ -23,6 +23,7 @@ use crate::{
         self,
         SaveLink, //
     },
+    dma_logging::Profile as _,
     pci::{
         Device,
         Open,
@@ -54,6 +55,8 @@ pub(super) fn set_state<T: Migration>(
     let state = &mut session.migration;
     let mut file = None;
 
+    T::DmaLogging::watch(dev, &mut session.dma_log, state.run_mut());
+
     while state.uapi().value() != goal {
         let from = state.uapi();
         let next = next_state(dev, from, goal)?;
@@ -64,6 +67,7 @@ pub(super) fn set_state<T: Migration>(
         let old = core::mem::replace(state, State::Error);
         let (new, result) = dev.stats().arc(from, next, || step(dev, epoch, old, next));
         *state = new;
+        T::DmaLogging::watch(dev, &mut session.dma_log, state.run_mut());
         if let Err(err) = &result {
             note_failure(dev, said, from, next, *err);
         }

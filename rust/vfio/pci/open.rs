@@ -166,6 +166,13 @@ impl<T: Driver> Device<T, Open> {
         unsafe { Active::get(&raw mut (*(*self.as_core()).pdev).dev) }.map_err(|_| EIO)
     }
 
+    /// As [`Self::resumed()`], if the function need not be resumed for that.
+    #[cfg(CONFIG_IOMMUFD_DRIVER)]
+    pub(crate) fn if_resumed(&self) -> Option<Active<'_>> {
+        // SAFETY: `pdev` is bound to this driver by the context, and so valid.
+        unsafe { Active::get_if_active(&raw mut (*(*self.as_core()).pdev).dev) }
+    }
+
     /// Returns whether the function may start DMA: `PCI_COMMAND_MASTER`.
     ///
     /// # Errors

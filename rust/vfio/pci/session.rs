@@ -100,6 +100,27 @@ impl<T: Driver> Device<T> {
         result
     }
 
+    /// Runs `op` with the session locked, if nobody else has it locked, and if there is nothing else to
+    /// do first: no reset to settle, and no low power to end. Returns `None` if somebody has it locked.
+    #[cfg(CONFIG_IOMMUFD_DRIVER)]
+    pub(crate) fn try_with_session(
+        &self,
+        op: impl FnOnce(&Device<T, Open>, &mut Session<T>),
+    ) -> Option<()> {
+        let mut guard = self.inner.session.try_lock()?;
+
+        if let Some(session) = &mut *guard {
+            // SAFETY: By the type invariant the device is open, and as `close_device()` takes the
+            // session lock, which is held, it stays so.
+            let dev = unsafe { self.as_open() };
+
+            if let (true, Some(_active)) = (session.epoch == self.epoch(), dev.if_resumed()) {
+                op(dev, session);
+            }
+        }
+        Some(())
+    }
+
     /// Resumes the function from low power, for as long as the first of what is returned lives, and
     /// settles a reset, if there was one since the session lock was held last.
     ///

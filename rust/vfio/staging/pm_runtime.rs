@@ -50,6 +50,25 @@ impl Active<'_> {
         kernel::error::to_result(unsafe { bindings::__pm_runtime_resume(dev, RPM_GET_PUT) })?;
         Ok(this)
     }
+
+    /// As [`Self::get()`], if `dev` is active and need not be resumed.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Self::get()`].
+    #[cfg_attr(not(CONFIG_IOMMUFD_DRIVER), allow(dead_code))]
+    pub unsafe fn get_if_active(dev: *mut bindings::device) -> Option<Self> {
+        #[cfg(CONFIG_PM)]
+        // SAFETY: `dev` is valid by the caller.
+        if unsafe { bindings::pm_runtime_get_if_active(dev) } <= 0 {
+            return None;
+        }
+        // INVARIANT: `pm_runtime_get_if_active()` has counted the use.
+        Some(Self {
+            dev,
+            _lifetime: PhantomData,
+        })
+    }
 }
 
 impl Drop for Active<'_> {
