@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Live migration of a nested guest: runs a suite of tests, and reports in TAP.
 
-main.py SUITE [-t NAME]... for the test host, as root, with VMF_LANE, VMF_NESTED_KERNEL,
-VMF_PF_NETDEV and VMF_VFS in the environment; or main.py demo, main.py bench. The tests of a
+main.py SUITE [-t NAME]... [-n COUNT] for the test host, as root, with VMF_LANE, VMF_NESTED_KERNEL,
+VMF_PF_NETDEV and VMF_VFS in the environment; -n is for tests that do a thing many times; or main.py demo, main.py bench. The tests of a
 suite share a guest, that goes from VF to VF; after a failure, and for a machine of another
 kind, there is a new one.
 """
@@ -26,7 +26,7 @@ from vmm import Machine
 # The modules of a suite: each has its TESTS.
 SUITES = {
     "control": ("cases_link", "cases_filters", "cases_mailbox"),
-    "traffic": ("cases_traffic",),
+    "traffic": ("cases_traffic", "cases_page"),
     "memory": ("cases_memory",),
     "failure": ("cases_failure",),
     "refusal": ("cases_refusal",),
@@ -46,12 +46,14 @@ def on_alarm(*_):
 
 
 def selected(arguments):
-    """In the order of their modules."""
+    """In the order of their modules, and how often one is to do what it does many times."""
     suite, *rest = arguments
-    options, _ = getopt.getopt(rest, "t:")
-    names = [value for _, value in options]
+    options, _ = getopt.getopt(rest, "t:n:")
+    names = [value for option, value in options if option == "-t"]
+    counts = [int(value) for option, value in options if option == "-n"]
     tests = [test for module in SUITES[suite] for test in importlib.import_module(module).TESTS]
-    return [test for test in tests if not names or test.__name__ in names]
+    return ([test for test in tests if not names or test.__name__ in names],
+            counts[-1] if counts else None)
 
 
 def run(stage, test, again=True):
@@ -84,7 +86,7 @@ def main():
     # These print reports of their own kind.
     if sys.argv[1] in ("demo", "bench"):
         return importlib.import_module(sys.argv[1]).main()
-    tests = selected(sys.argv[1:])
+    tests, repeat = selected(sys.argv[1:])
     failed = 0
     # The signal of init's clock; VMMs go with this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -95,7 +97,7 @@ def main():
         print(f"1..0 # SKIP {getattr(module, 'WHY_NONE', 'no test of this name')}")
         return 0
     print(f"1..{len(tests)}")
-    stage = Stage(os.environ["VMF_PF_NETDEV"], os.environ["VMF_VFS"].split())
+    stage = Stage(os.environ["VMF_PF_NETDEV"], os.environ["VMF_VFS"].split(), repeat)
     try:
         for number, test in enumerate(tests, 1):
             begin = time.monotonic()

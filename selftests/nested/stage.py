@@ -39,8 +39,10 @@ def needs(machine=Machine(), seconds=None):
 
 
 class Stage:
-    def __init__(self, netdev, vfs):
+    def __init__(self, netdev, vfs, repeat=None):
         self.vfs = vfs
+        # How often a test does what it does many times, if not as often as it would.
+        self.repeat = repeat
         self.pf = Pf(netdev)
         self.log = KernelLog()
         self.current = None
