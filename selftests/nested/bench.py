@@ -26,10 +26,12 @@ def main():
     parts = [value for name, value in options if name == "-t"] or PARTS
     more = {"-n": int(value) for name, value in options if name == "-n"}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    stage = Stage(os.environ["VMF_PF_NETDEV"], os.environ["VMF_VFS"].split()[:2])
+    vfs = os.environ["VMF_VFS"].split()
+    stage = Stage(os.environ["VMF_PF_NETDEV"], vfs)
     results = {"lane": os.environ["VMF_LANE"]}
     try:
         for part in parts:
+            stage.vfs = vfs[:PARTS[part].VFS]
             results[part] = PARTS[part].run(stage, *more.values())
     except Exception:  # pylint: disable=broad-except
         for line in traceback.format_exc().splitlines():

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What our driver costs while nothing is migrated, and while memory is: the same VF in the same
-guest and the same VMM, in turns with our driver and with plain vfio-pci.
+"""What our driver costs while nothing is migrated, and while memory is, against plain vfio-pci.
 
-The guest's VF is pulled and plugged in again between the turns, so that nothing else differs.
+Two guests are up, each with a VF, one of them by our driver. One of them is measured at a time, for
+less than half a second, and then the other: what else the machine does favours neither. In the
+middle the VFs are exchanged.
 """
 
 import glob
@@ -10,21 +11,26 @@ import statistics
 import subprocess
 import time
 
-from bench_downtime import change_driver, vf_guest
-from bench_net import bind, driver_of, still_neighbour
+from bench_net import bind, driver_of
 from bench_table import row
-from guest import NETDEV
+from guest import NETDEV, Guest
 from migrate import TRACKED, Migration
-from pf import GUEST, HOST
+from pf import HOST, MASK
 from stage import Failure, check
 from streams import PEER
+from vmm import Machine
 
+# How many are used: two guests, and where one would migrate to.
+VFS = 3
 PORT = 8259
 SEND_MS = 400
 SAMPLES = 16
-PINGS = 150
+PINGS = 30
 PING_US = 10000
-ROUNDS = 7
+PING_SAMPLES = 8
+# With each of the VFs half of them; while DMA is logged as well.
+ROUNDS = 6
+LOGGED_ROUNDS = 4
 # Bytes per second that keep a migration in its first look at memory: DMA is logged, and no report is
 # asked for.
 SLOW = 1000
@@ -48,23 +54,24 @@ def counters(vmm):
 
 
 class Counted:
-    """What has happened in the guest, and to it, in between."""
+    """What has happened in the guest, and to it, in all the times that this was entered."""
 
     def __init__(self, guest):
         self.guest = guest
-        self.values = None
+        self.before = None
+        self.values = {}
 
-    def read(self):
-        return {**counters(self.guest.vmm), "interrupts": sum(self.guest.interrupts().values())}
-
+    # What it takes to ask the guest is not counted.
     def __enter__(self):
-        self.values = self.read()
+        interrupts = sum(self.guest.interrupts().values())
+        self.before = {"interrupts": interrupts, **counters(self.guest.vmm)}
         return self
 
     def __exit__(self, *_):
-        after = self.read()
-        self.values = {name: after[name] - self.values.get(name, 0) for name in after
-                       if after[name] > self.values.get(name, 0)}
+        after = counters(self.guest.vmm)
+        after["interrupts"] = sum(self.guest.interrupts().values())
+        for name, value in after.items():
+            self.values[name] = self.values.get(name, 0) + value - self.before.get(name, 0)
 
 
 def peer(*words, timeout=60):
@@ -78,61 +85,79 @@ def peer(*words, timeout=60):
     return {name: int(value) for name, value in (pair.split("=") for pair in pairs)}
 
 
-def packets(samples, counted):
+class End:
+    """A guest with a VF by one of the drivers."""
+
+    def __init__(self, vf, nic, number):
+        self.address = f"10.82.0.{10 + number}"
+        self.mac = f"02:00:00:00:83:0{number}"
+        self.guest = Guest([vf], Machine(nic=nic))
+        guest = self.guest
+        guest.run("mac", NETDEV, self.mac)
+        guest.run("address", NETDEV, self.address, MASK)
+        guest.run("up", NETDEV, timeout=20)
+        guest.wait_carrier()
+        guest.run("offload", NETDEV, "sg", 0)
+        subprocess.run(["busybox", "arp", "-s", self.address, self.mac], check=True)
+
+    def send(self):
+        return [self.guest.values("speed_send", HOST, PORT, SEND_MS)]
+
+    def receive(self):
+        self.guest.run("speed_sink", PORT)
+        try:
+            # It has to listen.
+            time.sleep(0.1)
+            return [peer("send", self.address, PORT, SEND_MS)]
+        finally:
+            self.guest.run("speed_sink_end")
+
+    def answer(self):
+        return list(peer("rtt", self.address, PINGS, PING_US).values())
+
+
+def packets(samples):
     """Of several short times, the one in the middle: what else the machine does is not the same
     in all of them."""
     rates = [values["received"] * 1e6 / values["us"] for values in samples]
     check(statistics.median(rates) > 0, f"nothing has arrived: {samples}")
     sums = {name: sum(values[name] for values in samples) for name in samples[0]}
-    return {"pps": round(statistics.median(rates), 1), "samples": [round(rate, 1) for rate in rates],
-            **sums, "counters": counted.values}
+    return {"pps": round(statistics.median(rates), 1), "samples": [round(rate, 1) for rate in rates], **sums}
 
 
-def from_guest(guest, count=SAMPLES):
+def round_trips(times):
+    answered = sorted(value / 1000 for value in times if value)
+    check(len(answered) >= len(times) * 0.95, f"{len(answered)} of {len(times)} pings were answered")
+    return {"median_us": round(statistics.median(answered), 1),
+            "p99_us": round(answered[int(len(answered) * 0.99)], 1), "answered": len(answered)}
+
+
+# What is measured, how often, and what becomes of it.
+KINDS = {"from_guest": (End.send, SAMPLES, packets), "to_guest": (End.receive, SAMPLES, packets),
+         "rtt": (End.answer, PING_SAMPLES, round_trips)}
+
+
+def measure(ends):
+    """The figures of each, by turns."""
+    figures = {name: {} for name in ends}
     with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", PEER, "sink", str(PORT)]) as sink:
         try:
-            # It has to listen.
             time.sleep(0.3)
-            with Counted(guest) as counted:
-                samples = [guest.values("speed_send", HOST, PORT, SEND_MS) for _ in range(count)]
+            for kind, (how, count, sum_up) in KINDS.items():
+                samples = {name: [] for name in ends}
+                counted = {name: Counted(end.guest) for name, end in ends.items()}
+                # Neither the guest's memory nor its code is to be new to anyone.
+                for end in ends.values():
+                    how(end)
+                for number in range(count):
+                    for name in sorted(ends, reverse=number % 2):
+                        with counted[name]:
+                            samples[name] += how(ends[name])
+                for name, seen in samples.items():
+                    figures[name][kind] = {**sum_up(seen), "counters": counted[name].values}
         finally:
             sink.kill()
-    return packets(samples, counted)
-
-
-def to_guest(guest, count=SAMPLES):
-    guest.run("speed_sink", PORT)
-    try:
-        time.sleep(0.3)
-        with Counted(guest) as counted:
-            samples = [peer("send", GUEST, PORT, SEND_MS) for _ in range(count)]
-    finally:
-        guest.run("speed_sink_end")
-    return packets(samples, counted)
-
-
-def round_trips(guest):
-    with Counted(guest) as counted:
-        times = sorted(value for value in peer("rtt", GUEST, PINGS, PING_US).values())
-    answered = [value / 1000 for value in times if value]
-    check(len(answered) >= PINGS * 0.95, f"{len(answered)} of {PINGS} pings were answered")
-    return {"median_us": round(statistics.median(answered), 1),
-            "p99_us": round(answered[int(len(answered) * 0.99)], 1),
-            "answered": len(answered), "counters": counted.values}
-
-
-KINDS = {"from_guest": from_guest, "to_guest": to_guest, "rtt": round_trips}
-
-
-def turn(stage):
-    guest = stage.guest
-    guest.run("offload", NETDEV, "sg", 0)
-    still_neighbour()
-    check(stage.pf.ping_until(), "the guest does not answer")
-    # Neither the guest's memory nor its code is to be new to anyone.
-    from_guest(guest, 2)
-    to_guest(guest, 2)
-    return {name: how(guest) for name, how in KINDS.items()}
+    return figures
 
 
 def watcher_ns(vmm):
@@ -147,14 +172,14 @@ def watcher_ns(vmm):
     return times[0]
 
 
-def logged_turn(stage):
-    """A turn with DMA logged."""
-    vmm = stage.guest.vmm
-    migration = Migration(stage.guest, bandwidth=SLOW)
+def measure_logged(ends):
+    """The same with the DMA of ours logged."""
+    vmm = ends["logged"].guest.vmm
+    migration = Migration(ends["logged"].guest, bandwidth=SLOW, vf=ends["logged"].spare)
     try:
         migration.wait("active")
         begin, before = time.monotonic_ns(), watcher_ns(vmm)
-        figures = turn(stage)
+        figures = measure(ends)
         figures["watcher"] = (watcher_ns(vmm) - before) / (time.monotonic_ns() - begin)
         migration.cancel()
         return figures
@@ -163,40 +188,45 @@ def logged_turn(stage):
         raise
 
 
-def run(stage, rounds=ROUNDS):
-    vf = stage.vfs[0]
-    ours = driver_of(vf)
-    stage.drop_guest()
-    stage.use(vf_guest())
-    results = []
-    for number in range(1, rounds + 1):
-        figures = {}
-        # In turns also within a round, so that no drift favours one of them.
-        order = ("ours", "plain") if number % 2 else ("plain", "ours")
-        for which in order:
-            driver, nic = {"ours": (ours, "vf"), "plain": ("vfio-pci", "plain")}[which]
-            if driver_of(vf) != driver:
-                change_driver(stage, [vf], driver, nic)
-            figures[which] = turn(stage)
-            if which == "ours" and TRACKED:
-                figures["logged"] = logged_turn(stage)
-        for which, said in figures.items():
+def say(number, rounds, figures):
+    for which, said in figures.items():
+        if which != "watcher":
             print(f"# round {number} of {rounds}, {which}: " + ", ".join(
                 f"{name} {said[name]['pps']} packets/s" for name in ("from_guest", "to_guest"))
                 + f", round trip {said['rtt']['median_us']} us")
-        results.append(figures)
+
+
+def run(stage, rounds=ROUNDS):
+    driver = driver_of(stage.vfs[0])
+    results = {"ours": [], "logged": []}
     stage.drop_guest()
-    bind(vf, ours)
-    return {"rounds": results}
+    for half, (one, other, spare) in enumerate((stage.vfs[:3], (*stage.vfs[1::-1], stage.vfs[2]))):
+        bind(one, driver)
+        bind(other, "vfio-pci")
+        ours, plain = End(one, "vf", 1), End(other, "plain", 2)
+        ours.spare = spare
+        try:
+            for number in range(half, rounds, 2):
+                results["ours"].append(measure({"ours": ours, "plain": plain}))
+                say(number + 1, rounds, results["ours"][-1])
+            for number in range(half, LOGGED_ROUNDS if TRACKED else 0, 2):
+                results["logged"].append(measure_logged({"logged": ours, "plain": plain}))
+                say(number + 1, LOGGED_ROUNDS, results["logged"][-1])
+        finally:
+            ours.guest.kill()
+            plain.guest.kill()
+    bind(stage.vfs[0], driver)
+    bind(stage.vfs[1], driver)
+    return results
 
 
-def median_of(results, which, kind, name):
-    return statistics.median(one[which][kind][name] for one in results["rounds"])
+def median_of(results, which, of, kind, name):
+    return statistics.median(one[of][kind][name] for one in results[which])
 
 
 def ratios_of(results, which, kind, name):
     """The rounds' own, in order of size: what disturbs a round disturbs all of it."""
-    return sorted(one[which][kind][name] / one["plain"][kind][name] for one in results["rounds"])
+    return sorted(one[which][kind][name] / one["plain"][kind][name] for one in results[which])
 
 
 def each(one, counter, per):
@@ -205,8 +235,8 @@ def each(one, counter, per):
     return one["counters"].get(counter, 0) / max(count, 1)
 
 
-def median_each(results, which, kind, counter, per):
-    return statistics.median(each(one[which][kind], counter, per) for one in results["rounds"])
+def median_each(results, which, of, kind, counter, per):
+    return statistics.median(each(one[of][kind], counter, per) for one in results[which])
 
 
 def count_rows(results, which):
@@ -217,7 +247,7 @@ def count_rows(results, which):
         where = kind.replace("_", " ") + LOGGED[which]
 
         def line(what, counter, of, **target):
-            ours, plain = (median_each(results, one, kind, counter, of) for one in (which, "plain"))
+            ours, plain = (median_each(results, which, end, kind, counter, of) for end in (which, "plain"))
             if target:
                 # Page 0 is trapped: a watchdog's few accesses every 2 s.
                 target["met"] = ours - plain < 0.01
@@ -238,14 +268,14 @@ LEAST = {"ours": 0.97, "logged": 0.80}
 
 
 def kinds_of(results):
-    return [which for which in LOGGED if which in results["rounds"][0]]
+    return [which for which in LOGGED if results[which]]
 
 
 def rows(results):
     table = []
     for which in kinds_of(results):
         def line(what, kind, name, target="", meets=lambda ratio: None):
-            ours, plain = (median_of(results, one, kind, name) for one in (which, "plain"))
+            ours, plain = (median_of(results, which, end, kind, name) for end in (which, "plain"))
             ratio = statistics.median(ratios_of(results, which, kind, name))
             table.append(row(what + LOGGED[which], ours, plain, target, meets(ratio), ratio))
 
@@ -266,19 +296,20 @@ def causes(results):
     """What differs, if packets per second do: is it the number of exits, or what each takes?"""
     lines = []
     for kind in ("from_guest", "to_guest"):
-        for which in (*kinds_of(results), "plain"):
-            halves = [one[which][kind] for one in results["rounds"]]
-            took = statistics.median(half["us"] / half["counters"]["exits"] for half in halves)
-            rates = [rate for half in halves for rate in half["samples"]]
-            text = (f"{kind}, {which}: {1e6 / median_of(results, which, kind, 'pps'):.0f} us and "
-                    f"{median_each(results, which, kind, 'exits', 'received'):.2f} exits for a packet, "
+        for which in kinds_of(results):
+            for end in (which, "plain"):
+                halves = [one[end][kind] for one in results[which]]
+                took = statistics.median(half["us"] / half["counters"]["exits"] for half in halves)
+                rates = [rate for half in halves for rate in half["samples"]]
+                beside = " beside it" if (which, end) == ("logged", "plain") else ""
+                lines.append(
+                    f"{kind}, {end}{beside}: {1e6 / median_of(results, which, end, kind, 'pps'):.0f} us and "
+                    f"{median_each(results, which, end, kind, 'exits', 'received'):.2f} exits for a packet, "
                     f"{took:.0f} us for an exit with all that is between two of them; "
                     f"samples from {min(rates)} to {max(rates)} packets/s")
-            if which != "plain":
-                text += ", ratios of the rounds " + " ".join(
-                    f"{ratio:.3f}" for ratio in ratios_of(results, which, kind, "pps"))
-            lines.append(text)
-    if "logged" in kinds_of(results):
-        share = statistics.median(one["logged"]["watcher"] for one in results["rounds"])
+            lines.append(f"{kind}, {which}: ratios of the rounds " + " ".join(
+                f"{ratio:.3f}" for ratio in ratios_of(results, which, kind, "pps")))
+    if results["logged"]:
+        share = statistics.median(one["watcher"] for one in results["logged"])
         lines.append(f"who watches for the log takes {share * 100:.1f} % of the host's one CPU")
     return lines

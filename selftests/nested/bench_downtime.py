@@ -25,6 +25,8 @@ from vmm import DIRECTORY, AgentError, Machine
 EVENTS = f"{DIRECTORY}/bench.events"
 PING_MS = 20
 UDP_US = 20000
+# How many are used.
+VFS = 2
 COUNT = 5
 
 # What is left to send when the guest is stopped, if the VMM can tell what has changed.
