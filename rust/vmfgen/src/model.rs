@@ -5,9 +5,10 @@
 //! What each part means is said by `Documentation/registry/schema.yaml`. The names and their order
 //! are those of the export, too: what is left out in YAML is explicit there.
 
+mod contract;
 mod profile;
 
-pub(crate) use self::profile::*;
+pub(crate) use self::{contract::*, profile::*};
 
 use crate::types::{Content, FieldType};
 use serde::{Deserialize, Serialize};

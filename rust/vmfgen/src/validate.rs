@@ -4,6 +4,7 @@
 
 mod checks;
 mod container;
+mod contract;
 mod layout;
 mod profile;
 mod tuples;

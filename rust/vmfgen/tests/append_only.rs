@@ -6,7 +6,9 @@
 
 mod common;
 
-use common::{each, Tree, CONTAINER, INDEX, PROFILE, TUPLES};
+use common::{each, source, Tree, CONTAINER, INDEX, PROFILE, TUPLES};
+use serde_json::Value;
+use std::fs;
 
 /// Versions 1 and 2 are what the tests take for published, whatever they are at the moment.
 const PUBLISHED: &str = r#"versions/0/status = "published"; versions/1/status = "published""#;
@@ -18,9 +20,13 @@ const THIRD: &str = r#"
     sections/statistics copy {"type": 65544, "name": "more-statistics", "introduced": 3}
 "#;
 
+/// What names sections, which the tests rename and remove.
+const NAMES: &str = "contract/registers = []";
+
 /// Publishes the first revision and starts the second one.
 fn publish(tree: &Tree) {
     tree.edit(PROFILE, PUBLISHED);
+    tree.edit(PROFILE, NAMES);
     tree.publish();
     tree.edit(INDEX, "revision = 2");
 }
@@ -126,6 +132,46 @@ fn profile() {
         "published/1.json: profiles[vf.net.igbvf-82576]",
         "has vanished",
     );
+}
+
+/// What a contract had left open may be said later, and then stays.
+#[test]
+fn contract() {
+    let tree = Tree::new("contract-later");
+    let later = "contract/registers -; contract/capability-list -";
+    tree.edit(PROFILE, &format!("{PUBLISHED}; {later}"));
+    tree.publish();
+    // As revision 1 was, which had no such keys.
+    let published = tree.registry().join("published/1.json");
+    let text = fs::read_to_string(&published).unwrap();
+    let mut export: Value = serde_json::from_str(&text).unwrap();
+    let contract = &mut export["profiles"][0]["contract"];
+    let contract = contract.as_object_mut().unwrap();
+    contract.retain(|key, _| key != "registers" && key != "capability-list");
+    fs::write(published, export.to_string()).unwrap();
+    fs::copy(source(PROFILE), tree.registry().join(PROFILE)).unwrap();
+    tree.edit(INDEX, "revision = 2");
+    tree.publish();
+    tree.edit(INDEX, "revision = 3");
+    let start = "published/2.json: profiles[vf.net.igbvf-82576].contract";
+    for (edit, words) in [
+        (
+            "registers/RDT/stride = 4",
+            "registers[RDT].stride: was 256, is 4",
+        ),
+        ("registers/TDT -", "registers[TDT]: has vanished"),
+        (
+            "capability-list/MSI-X/offset = 80",
+            "capability-list[MSI-X].offset: was 112, is 80",
+        ),
+    ] {
+        tree.edit(PROFILE, &format!("contract/{edit}"));
+        tree.refused(start, words);
+    }
+    fs::copy(source(PROFILE), tree.registry().join(PROFILE)).unwrap();
+    let more = r#"contract/registers/STATUS copy {"name": "MORE", "offset": 12}"#;
+    tree.edit(PROFILE, more);
+    tree.accepted();
 }
 
 #[test]

@@ -145,8 +145,6 @@ fn profile() {
         versions/0/min-reader = 2 => : versions: min-reader 2 of version 1 is not from 1 to 1
         versions/0/status = "draft"; versions/1/status = "published" => : versions: version 2 is published before an older one
         floor = 3 => : floor: there is no version 3
-        contract/bars/1/bar = 0 => : contract.bars: bar 0 is used twice
-        contract/bars/0/size = 12288 => : contract.bars: size 0x3000 of bar 0 is no power of two
         reserved/types = [65537] => : sections[rx-queue]: type 0x10001 is reserved
         reserved/bits = [0] => : features.unicast-filters: bit 0 is reserved
         reserved/limits = [2] => : limits.tx-queues: id 2 is reserved
@@ -155,6 +153,32 @@ fn profile() {
         sections/filters/length = 1048584 => : sections[filters].length: 1048584 is above payload-max, 1048576
     "#;
     refused("profile", PROFILE, cases);
+}
+
+#[test]
+fn contract() {
+    let cases = r#"
+        bars/1/bar = 0 => .bars: bar 0 is used twice
+        bars/0/size = 12288 => .bars: size 0x3000 of bar 0 is no power of two
+        bars/0/size = 8192 => .registers: RDBAL at 0x2800 is beyond the BAR
+        capability-list/MSI-X/offset = 160 => .capability-list: offset 160 is used twice: by MSI-X and by
+        capability-list/0/name = "PCI Express" => .capability-list: name PCI Express is used twice
+        capability-list/MSI-X/offset = 16 => .capability-list[MSI-X].offset: 16 is less than
+        registers/RDT/name = "TDT" => .registers: name TDT is used twice
+        registers/STATUS/offset = 10 => .registers: STATUS at 0xa is not aligned
+        registers/VTEIMS/offset = 5416 => .registers: 0x1528 is used twice: by VTEIMS and by VTEIMC
+        registers/EITR/stride = 128 => .registers: 0x1700 is used twice: by EITR and by VTIVAR
+        registers/EITR/count = 2 => .registers[EITR]: count 2 is not that of interrupts.eitr
+        registers/RDT/fields = ["rx-queue.tdt"] => .registers[RDT].fields: there is no field rx-queue.tdt
+        registers/RDT/fields = ["rx-queue.reserved"] => .registers[RDT].fields: there is no field rx-queue.reserved
+        registers/RDT/access = "never" => .registers[RDT].access: "never" is not one of
+        registers/STATUS/bits/lu/bit = 0 => .registers[STATUS].bits: bit 0 is used twice: by fd and by lu
+        registers/RDT/name = "rdt" => .registers[rdt].name: "rdt" does not match
+    "#;
+    each("contract", cases, |tree, edit, words| {
+        tree.edit(PROFILE, &format!("contract/{edit}"));
+        tree.refused(PROFILE, &format!("contract{words}"));
+    });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod compatibility;
 mod container;
+mod contract;
 mod grid;
 mod profile;
 mod section;
@@ -38,6 +39,10 @@ fn fragment(name: &str, blocks: &[String]) -> File {
 
 fn paragraph(text: &str) -> String {
     wrap(text, WIDTH).join("\n")
+}
+
+fn heading(title: &str, line: char) -> String {
+    format!("{title}\n{}", line.to_string().repeat(title.len()))
 }
 
 /// A list with numbers.

@@ -2,7 +2,7 @@
 
 //! A profile: identity, versions, features, limits, sections.
 
-use super::Field;
+use super::{Contract, Field};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -34,31 +34,6 @@ impl Profile {
         let published = self.versions.iter().rev().find(|v| v.published());
         published.or(self.versions.last())
     }
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Contract {
-    pub(crate) bars: Vec<Bar>,
-    pub(crate) interrupts: Interrupts,
-    pub(crate) capabilities: Vec<String>,
-    pub(crate) reset: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Bar {
-    pub(crate) bar: u8,
-    pub(crate) size: u64,
-    pub(crate) kind: String,
-    pub(crate) doc: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Interrupts {
-    pub(crate) kind: String,
-    pub(crate) vectors: u32,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

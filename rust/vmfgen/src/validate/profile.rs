@@ -2,9 +2,9 @@
 
 //! A profile: its versions, what they bring, and what its streams take.
 
-use super::{ascending, checks, container, layout, unique, Frame};
+use super::{ascending, checks, container, contract, layout, unique, Frame};
 use crate::{
-    model::{Bar, Profile, Section, Version},
+    model::{Profile, Section, Version},
     problems::Place,
 };
 use std::{fs, path::Path};
@@ -18,7 +18,7 @@ pub(super) fn check(
     versions(profile, place);
     features(profile, place);
     numbered(profile, frame, place);
-    bars(&profile.contract.bars, &mut place.key("contract"));
+    contract::check(profile, &mut place.key("contract"));
     if let Some(vectors) = vectors {
         golden(profile, vectors, &mut place.key("versions"));
     }
@@ -143,19 +143,6 @@ fn numbered(profile: &Profile, frame: &Frame<'_>, place: &mut Place<'_>) {
             .any(|a| a.name == policy.action);
         let what = format!("there is no policy action {}", policy.action);
         list.key(&policy.name).require(known, what);
-    }
-}
-
-fn bars(bars: &[Bar], place: &mut Place<'_>) {
-    let mut place = place.key("bars");
-    unique(
-        &mut place,
-        "bar",
-        bars.iter().map(|bar| (bar.bar, &bar.doc)),
-    );
-    for bar in bars {
-        let what = format!("size {:#x} of bar {} is no power of two", bar.size, bar.bar);
-        place.require(bar.size.is_power_of_two(), what);
     }
 }
 

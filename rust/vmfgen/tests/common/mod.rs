@@ -36,10 +36,9 @@ impl Tree {
         let dir = top.join(env!("CARGO_CRATE_NAME")).join(name);
         let _ = fs::remove_dir_all(&dir);
         let tree = Self { dir };
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Documentation/registry");
         fs::create_dir_all(tree.registry().join("profiles")).unwrap();
         for file in [CONTAINER, INDEX, PROFILE, TUPLES, "schema.yaml"] {
-            fs::copy(source.join(file), tree.registry().join(file)).unwrap();
+            fs::copy(source(file), tree.registry().join(file)).unwrap();
         }
         // The real one may be far on; here the first revision is due.
         tree.edit(INDEX, "revision = 1");
@@ -146,6 +145,12 @@ fn apply(value: &mut Value, edit: &str) {
         },
         verb => panic!("{verb}?"),
     }
+}
+
+/// Returns where a file of the real registry is.
+pub fn source(file: &str) -> PathBuf {
+    let registry = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Documentation/registry");
+    registry.join(file)
 }
 
 /// Finds a part of a file.

@@ -2,7 +2,7 @@
 
 //! A profile: what it is about, and the list of its sections.
 
-use super::{fragment, grid::Table, literal, paragraph, plain, section};
+use super::{contract, fragment, grid::Table, heading, literal, paragraph, plain, section};
 use crate::{
     emit::{
         text::{number, sentence},
@@ -27,11 +27,8 @@ pub(super) fn file(profile: &Profile) -> File {
         blocks.push(heading(&section.name, '~'));
         blocks.extend(section::blocks(section, profile));
     }
+    blocks.extend(contract::blocks(profile));
     fragment(&prefix(profile), &blocks)
-}
-
-fn heading(title: &str, line: char) -> String {
-    format!("{title}\n{}", line.to_string().repeat(title.len()))
 }
 
 fn overview(profile: &Profile) -> Vec<String> {
@@ -39,13 +36,18 @@ fn overview(profile: &Profile) -> Vec<String> {
         paragraph(&plain(&sentence(&profile.doc))),
         facts(profile).text(),
         "What a guest finds:".into(),
-        contract(profile).text(),
+        contract::overview(&profile.contract).text(),
         "Identity, and how a destination compares it:".into(),
         identity(profile).text(),
         "Versions:".into(),
         versions(profile).text(),
     ];
     let parts = [
+        (
+            "Capabilities in configuration space:",
+            contract::capabilities(&profile.contract),
+            profile.contract.capability_list.is_empty(),
+        ),
         ("Features:", features(profile), profile.features.is_empty()),
         ("Limits:", limits(profile), profile.limits.is_empty()),
         (
@@ -75,26 +77,6 @@ fn facts(profile: &Profile) -> Table {
             profile.floor.to_string(),
         ])
         .row(["loaded".into(), "as a whole, when END was verified".into()]);
-    table
-}
-
-fn contract(profile: &Profile) -> Table {
-    let contract = &profile.contract;
-    let mut table = Table::new(&["part", "what"]);
-    for bar in &contract.bars {
-        let what = format!("{}, {} bytes: {}", bar.kind, number(bar.size), bar.doc);
-        table.row([format!("BAR {}", bar.bar), plain(&sentence(&what))]);
-    }
-    let interrupts = &contract.interrupts;
-    let vectors = format!(
-        "{}, vectors: {}.",
-        interrupts.kind.to_uppercase(),
-        interrupts.vectors
-    );
-    table.row(["interrupts".into(), vectors]);
-    let capabilities = contract.capabilities.join("; ");
-    table.row(["capabilities".into(), plain(&sentence(&capabilities))]);
-    table.row(["reset".into(), plain(&sentence(&contract.reset))]);
     table
 }
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! What a provider has to offer.
+
+use super::{grid::Table, heading, literal, paragraph, plain};
+use crate::{
+    emit::text::{number, sentence, snake, upper},
+    model::{Access, Contract, Profile, Register},
+};
+
+/// What there is to see before a driver does anything.
+pub(super) fn overview(contract: &Contract) -> Table {
+    let mut table = Table::new(&["part", "what"]);
+    for bar in &contract.bars {
+        let what = format!("{}, {} bytes: {}", bar.kind, number(bar.size), bar.doc);
+        table.row([format!("BAR {}", bar.bar), plain(&sentence(&what))]);
+    }
+    let interrupts = &contract.interrupts;
+    let vectors = format!(
+        "{}, vectors: {}.",
+        interrupts.kind.to_uppercase(),
+        interrupts.vectors
+    );
+    table.row(["interrupts".into(), vectors]);
+    let capabilities = contract.capabilities.join("; ");
+    table.row(["capabilities".into(), plain(&sentence(&capabilities))]);
+    table.row(["reset".into(), plain(&sentence(&contract.reset))]);
+    table
+}
+
+/// Where the capabilities are.
+pub(super) fn capabilities(contract: &Contract) -> Table {
+    let mut table = Table::new(&["offset", "capability", "what"]);
+    for capability in &contract.capability_list {
+        table.row([
+            literal(&format!("{:#04x}", capability.offset)),
+            plain(&capability.name),
+            plain(&sentence(&capability.doc)),
+        ]);
+    }
+    table
+}
+
+/// The rest, with headings below that of a chapter.
+pub(super) fn blocks(profile: &Profile) -> Vec<String> {
+    let contract = &profile.contract;
+    let mut blocks = Vec::new();
+    if let (Some(bar), [_, ..]) = (contract.bars.first(), contract.registers.as_slice()) {
+        blocks.push(heading("Registers", '~'));
+        blocks.push(paragraph(&format!(
+            "In BAR {}, each of 32 bits, with the section and field that hold it, if it is state. \
+             RW is to be read and written, RO to be read and WO to be written only.",
+            bar.bar
+        )));
+        blocks.push(registers(&contract.registers).text());
+        blocks.extend(contract.registers.iter().flat_map(bits));
+    }
+    blocks
+}
+
+fn registers(list: &[Register]) -> Table {
+    let mut table = Table::new(&["offset", "name", "access", "field", "meaning"]);
+    for register in list {
+        table.row([
+            places(register),
+            plain(&register.name),
+            access(register.access).into(),
+            fields(&register.fields),
+            plain(&sentence(&register.doc)),
+        ]);
+    }
+    table
+}
+
+/// What there is to say about the bits of a register.
+fn bits(register: &Register) -> Vec<String> {
+    if register.bits.is_empty() {
+        return Vec::new();
+    }
+    let mut table = Table::new(&["bit", "name", "meaning"]);
+    for bit in &register.bits {
+        table.row([
+            bit.bit.to_string(),
+            plain(&upper(&bit.name)),
+            plain(&sentence(&bit.doc)),
+        ]);
+    }
+    vec![format!("Bits of {}:", plain(&register.name)), table.text()]
+}
+
+/// The offset, and where the other elements are.
+fn places(register: &Register) -> String {
+    let first = literal(&format!("{:#06x}", register.offset));
+    match (register.count, register.stride) {
+        (1, _) => first,
+        (count, stride) => format!("{first} + {stride:#x} n, n < {count}"),
+    }
+}
+
+fn access(access: Access) -> &'static str {
+    match access {
+        Access::ReadWrite => "RW",
+        Access::ReadOnly => "RO",
+        Access::WriteOnly => "WO",
+    }
+}
+
+/// Fields as they are called in the tables of sections, behind the section.
+fn fields(names: &[String]) -> String {
+    let names = names.iter().map(|name| match name.split_once('.') {
+        Some((section, field)) => format!("{}: {}", section, literal(&snake(field))),
+        None => literal(name),
+    });
+    names.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! What a provider has to offer: things that are there once, in their place, and fields that exist.
+
+use super::{layout, unique};
+use crate::{
+    model::{Bar, Capability, Field, Profile, Register, Section},
+    problems::Place,
+    types::Int,
+};
+use std::collections::BTreeMap;
+
+pub(super) fn check(profile: &Profile, place: &mut Place<'_>) {
+    let contract = &profile.contract;
+    bars(&contract.bars, &mut place.key("bars"));
+    capabilities(&contract.capability_list, &mut place.key("capability-list"));
+    let size = contract.bars.first().map_or(0, |bar| bar.size);
+    registers(&contract.registers, size, &mut place.key("registers"));
+    for register in &contract.registers {
+        let mut place = place.item("registers", &register.name);
+        elements(register, profile, &mut place);
+        layout::bits(&register.bits, Int::U32, &mut place.key("bits"));
+    }
+}
+
+fn bars(bars: &[Bar], place: &mut Place<'_>) {
+    unique(place, "bar", bars.iter().map(|bar| (bar.bar, &bar.doc)));
+    for bar in bars {
+        let what = format!("size {:#x} of bar {} is no power of two", bar.size, bar.bar);
+        place.require(bar.size.is_power_of_two(), what);
+    }
+}
+
+fn capabilities(list: &[Capability], place: &mut Place<'_>) {
+    unique(place, "name", list.iter().map(|c| (&c.name, c.offset)));
+    unique(place, "offset", list.iter().map(|c| (c.offset, &c.name)));
+}
+
+/// Each register has its own words of the BAR, which is `size` bytes long.
+fn registers(list: &[Register], size: u64, place: &mut Place<'_>) {
+    unique(place, "name", list.iter().map(|r| (&r.name, r.offset)));
+    let mut words = BTreeMap::new();
+    for register in list {
+        let name = &register.name;
+        for at in register.offsets() {
+            let aligned = at % u64::from(Register::SIZE) == 0;
+            place.require(aligned, format!("{name} at {at:#x} is not aligned"));
+            if at.saturating_add(Register::SIZE.into()) > size {
+                return place.report(format!("{name} at {at:#x} is beyond the BAR"));
+            }
+            if let Some(other) = words.insert(at, name) {
+                return place.report(format!("{at:#x} is used twice: by {other} and by {name}"));
+            }
+        }
+    }
+}
+
+/// There are as many elements as the fields have that hold them, or one for all instances.
+fn elements(register: &Register, profile: &Profile, place: &mut Place<'_>) {
+    for (section, field) in fields(&register.fields, profile, place) {
+        let counts = [1, section.instances.count, field.ty.count.unwrap_or(1)];
+        place.require(
+            counts.contains(&register.count),
+            format!(
+                "count {} is not that of {}.{}",
+                register.count, section.name, field.name
+            ),
+        );
+    }
+}
+
+/// Finds the fields with these names, and reports those that do not exist.
+fn fields<'p>(
+    names: &[String],
+    profile: &'p Profile,
+    place: &mut Place<'_>,
+) -> Vec<(&'p Section, &'p Field)> {
+    let find = |name: &String| {
+        let (section, field) = name.split_once('.')?;
+        let section = profile.sections.iter().find(|s| s.name == section)?;
+        let field = section.field(field).filter(|field| !field.reserved())?;
+        Some((section, field))
+    };
+    let mut found = Vec::new();
+    for name in names {
+        match find(name) {
+            Some(pair) => found.push(pair),
+            None => place
+                .key("fields")
+                .report(format!("there is no field {name}")),
+        }
+    }
+    found
+}
