@@ -21,7 +21,7 @@ const THIRD: &str = r#"
 "#;
 
 /// What names sections, which the tests rename and remove.
-const NAMES: &str = "contract/registers = []";
+const NAMES: &str = "contract/registers = []; contract/messages = []";
 
 /// Publishes the first revision and starts the second one.
 fn publish(tree: &Tree) {
@@ -138,8 +138,9 @@ fn profile() {
 #[test]
 fn contract() {
     let tree = Tree::new("contract-later");
-    let later = "contract/registers -; contract/capability-list -";
-    tree.edit(PROFILE, &format!("{PUBLISHED}; {later}"));
+    let later = ["capability-list", "messages", "registers"];
+    let without: String = later.map(|key| format!("; contract/{key} -")).concat();
+    tree.edit(PROFILE, &format!("{PUBLISHED}{without}"));
     tree.publish();
     // As revision 1 was, which had no such keys.
     let published = tree.registry().join("published/1.json");
@@ -147,7 +148,7 @@ fn contract() {
     let mut export: Value = serde_json::from_str(&text).unwrap();
     let contract = &mut export["profiles"][0]["contract"];
     let contract = contract.as_object_mut().unwrap();
-    contract.retain(|key, _| key != "registers" && key != "capability-list");
+    contract.retain(|key, _| !later.contains(&key.as_str()));
     fs::write(published, export.to_string()).unwrap();
     fs::copy(source(PROFILE), tree.registry().join(PROFILE)).unwrap();
     tree.edit(INDEX, "revision = 2");
@@ -158,6 +159,10 @@ fn contract() {
         (
             "registers/RDT/stride = 4",
             "registers[RDT].stride: was 256, is 4",
+        ),
+        (
+            "messages/VF_RESET/type = 7",
+            "messages[VF_RESET].type: was 1, is 7",
         ),
         ("registers/TDT -", "registers[TDT]: has vanished"),
         (

@@ -171,6 +171,10 @@ fn contract() {
         registers/EITR/count = 2 => .registers[EITR]: count 2 is not that of interrupts.eitr
         registers/RDT/fields = ["rx-queue.tdt"] => .registers[RDT].fields: there is no field rx-queue.tdt
         registers/RDT/fields = ["rx-queue.reserved"] => .registers[RDT].fields: there is no field rx-queue.reserved
+        messages/VF_RESET/name = "VF_SET_LPE" => .messages: name VF_SET_LPE is used twice
+        messages/VF_RESET/type = 2 => .messages: type 0x2 with info 0 is used twice: by VF_RESET and by
+        messages/VF_MAC_FILTER_ADD/info = "1" => .messages: type 0x2 with info 1 is used twice
+        messages/VF_SET_LPE/fields = ["filters.mtu"] => .messages[VF_SET_LPE].fields: there is no field filters.mtu
         registers/RDT/access = "never" => .registers[RDT].access: "never" is not one of
         registers/STATUS/bits/lu/bit = 0 => .registers[STATUS].bits: bit 0 is used twice: by fd and by lu
         registers/RDT/name = "rdt" => .registers[rdt].name: "rdt" does not match

@@ -16,6 +16,8 @@ pub(crate) struct Contract {
     pub(crate) reset: String,
     #[serde(default)]
     pub(crate) registers: Vec<Register>,
+    #[serde(default)]
+    pub(crate) messages: Vec<Message>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -91,4 +93,20 @@ pub(crate) enum Access {
     ReadWrite,
     ReadOnly,
     WriteOnly,
+}
+
+/// What the guest may ask of the parent device.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Message {
+    pub(crate) name: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: u16,
+    pub(crate) info: Option<String>,
+    pub(crate) words: Option<String>,
+    pub(crate) doc: String,
+    pub(crate) answer: String,
+    /// The fields that hold what was agreed to, as `SECTION.FIELD`.
+    #[serde(default)]
+    pub(crate) fields: Vec<String>,
 }

@@ -6,14 +6,16 @@ use crate::problems::Place;
 use serde_json::{Map, Value};
 
 /// Keys whose values are for people.
-const TEXT: [&str; 6] = ["$comment", "doc", "evidence", "reset", "spec", "title"];
+const TEXT: [&str; 9] = [
+    "$comment", "answer", "doc", "evidence", "info", "reset", "spec", "title", "words",
+];
 /// Lists without order that may grow.
 const SETS: [&str; 7] = [
     "bits", "devices", "limits", "revision", "tuples", "types", "versions",
 ];
 
 /// Parts of a contract that revision 1 did not have: they say what it had left open.
-const LATER: [&str; 2] = ["capability-list", "registers"];
+const LATER: [&str; 3] = ["capability-list", "messages", "registers"];
 
 /// A list of objects.
 struct List {
@@ -27,7 +29,7 @@ const fn list(key: &'static str, id: &'static str, grows: bool) -> List {
     List { key, id, grows }
 }
 
-const LISTS: [List; 23] = [
+const LISTS: [List; 24] = [
     list("attribute-flags", "bit", true),
     list("attributes", "key", true),
     list("bars", "bar", false),
@@ -40,6 +42,7 @@ const LISTS: [List; 23] = [
     list("fields", "name", false),
     list("flags", "bit", false),
     list("limits", "id", true),
+    list("messages", "name", true),
     list("policies", "id", true),
     list("policy-actions", "id", true),
     list("quirks", "feature", true),

@@ -4,7 +4,7 @@
 
 use super::{layout, unique};
 use crate::{
-    model::{Bar, Capability, Field, Profile, Register, Section},
+    model::{Bar, Capability, Field, Message, Profile, Register, Section},
     problems::Place,
     types::Int,
 };
@@ -20,6 +20,11 @@ pub(super) fn check(profile: &Profile, place: &mut Place<'_>) {
         let mut place = place.item("registers", &register.name);
         elements(register, profile, &mut place);
         layout::bits(&register.bits, Int::U32, &mut place.key("bits"));
+    }
+    messages(&contract.messages, &mut place.key("messages"));
+    for message in &contract.messages {
+        let mut place = place.item("messages", &message.name);
+        fields(&message.fields, profile, &mut place);
     }
 }
 
@@ -53,6 +58,18 @@ fn registers(list: &[Register], size: u64, place: &mut Place<'_>) {
             }
         }
     }
+}
+
+fn messages(list: &[Message], place: &mut Place<'_>) {
+    unique(place, "name", list.iter().map(|m| (&m.name, m.kind)));
+    let sent = |m: &Message| {
+        format!(
+            "{:#x} with info {}",
+            m.kind,
+            m.info.as_deref().unwrap_or("0")
+        )
+    };
+    unique(place, "type", list.iter().map(|m| (sent(m), &m.name)));
 }
 
 /// There are as many elements as the fields have that hold them, or one for all instances.

@@ -5,7 +5,7 @@
 use super::{grid::Table, heading, literal, paragraph, plain};
 use crate::{
     emit::text::{number, sentence, snake, upper},
-    model::{Access, Contract, Profile, Register},
+    model::{Access, Contract, Message, Profile, Register},
 };
 
 /// What there is to see before a driver does anything.
@@ -55,6 +55,11 @@ pub(super) fn blocks(profile: &Profile) -> Vec<String> {
         blocks.push(registers(&contract.registers).text());
         blocks.extend(contract.registers.iter().flat_map(bits));
     }
+    if !contract.messages.is_empty() {
+        blocks.push(heading("Messages", '~'));
+        blocks.push("What the guest may ask of the PF, and the field that holds it:".into());
+        blocks.push(messages(&contract.messages).text());
+    }
     blocks
 }
 
@@ -67,6 +72,25 @@ fn registers(list: &[Register]) -> Table {
             access(register.access).into(),
             fields(&register.fields),
             plain(&sentence(&register.doc)),
+        ]);
+    }
+    table
+}
+
+fn messages(list: &[Message]) -> Table {
+    let mut table = Table::new(&["type", "content", "what the PF does, and answers", "field"]);
+    for message in list {
+        let parts = [("info: ", &message.info), ("words: ", &message.words)];
+        let parts = parts
+            .iter()
+            .filter_map(|(what, part)| Some(sentence(&format!("{what}{}", part.as_ref()?))));
+        let answer = format!("answer: {}", message.answer);
+        let does = format!("{} {}", sentence(&message.doc), sentence(&answer));
+        table.row([
+            format!("{:#04x} {}", message.kind, plain(&message.name)),
+            plain(&parts.collect::<Vec<_>>().join(" ")),
+            plain(&does),
+            fields(&message.fields),
         ]);
     }
     table
