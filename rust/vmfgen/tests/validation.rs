@@ -172,6 +172,8 @@ fn contract() {
         registers/RDT/fields = ["rx-queue.tdt"] => .registers[RDT].fields: there is no field rx-queue.tdt
         registers/RDT/fields = ["rx-queue.reserved"] => .registers[RDT].fields: there is no field rx-queue.reserved
         messages/VF_RESET/name = "VF_SET_LPE" => .messages: name VF_SET_LPE is used twice
+        reset = "As (clause nothing) says." => .clauses: there is no clause nothing
+        clauses/start copy {} => .clauses: name start is used twice
         messages/VF_RESET/type = 2 => .messages: type 0x2 with info 0 is used twice: by VF_RESET and by
         messages/VF_MAC_FILTER_ADD/info = "1" => .messages: type 0x2 with info 1 is used twice
         messages/VF_SET_LPE/fields = ["filters.mtu"] => .messages[VF_SET_LPE].fields: there is no field filters.mtu

@@ -18,6 +18,8 @@ pub(crate) struct Contract {
     pub(crate) registers: Vec<Register>,
     #[serde(default)]
     pub(crate) messages: Vec<Message>,
+    #[serde(default)]
+    pub(crate) clauses: Vec<Clause>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -109,4 +111,13 @@ pub(crate) struct Message {
     /// The fields that hold what was agreed to, as `SECTION.FIELD`.
     #[serde(default)]
     pub(crate) fields: Vec<String>,
+}
+
+/// What else is to be relied on.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Clause {
+    pub(crate) name: String,
+    pub(crate) doc: String,
+    pub(crate) spec: String,
 }

@@ -15,7 +15,7 @@ const SETS: [&str; 7] = [
 ];
 
 /// Parts of a contract that revision 1 did not have: they say what it had left open.
-const LATER: [&str; 3] = ["capability-list", "messages", "registers"];
+const LATER: [&str; 4] = ["capability-list", "clauses", "messages", "registers"];
 
 /// A list of objects.
 struct List {
@@ -29,12 +29,13 @@ const fn list(key: &'static str, id: &'static str, grows: bool) -> List {
     List { key, id, grows }
 }
 
-const LISTS: [List; 24] = [
+const LISTS: [List; 25] = [
     list("attribute-flags", "bit", true),
     list("attributes", "key", true),
     list("bars", "bar", false),
     list("bits", "bit", true),
     list("capability-list", "name", true),
+    list("clauses", "name", true),
     list("constants", "name", true),
     list("device-quirks", "name", true),
     list("errors", "number", true),

@@ -26,6 +26,13 @@ pub(super) fn check(profile: &Profile, place: &mut Place<'_>) {
         let mut place = place.item("messages", &message.name);
         fields(&message.fields, profile, &mut place);
     }
+    let clauses = &contract.clauses;
+    unique(
+        &mut place.key("clauses"),
+        "name",
+        clauses.iter().map(|c| (&c.name, &c.spec)),
+    );
+    references(profile, &mut place.key("clauses"));
 }
 
 fn bars(bars: &[Bar], place: &mut Place<'_>) {
@@ -83,6 +90,25 @@ fn elements(register: &Register, profile: &Profile, place: &mut Place<'_>) {
                 register.count, section.name, field.name
             ),
         );
+    }
+}
+
+/// Each clause that a doc refers to, as "(clause NAME)", is there.
+fn references(profile: &Profile, place: &mut Place<'_>) {
+    let contract = &profile.contract;
+    let mut docs = vec![contract.reset.as_str()];
+    docs.extend(contract.clauses.iter().map(|clause| clause.doc.as_str()));
+    for section in &profile.sections {
+        docs.push(section.doc.as_str());
+        for field in &section.fields {
+            docs.extend(field.doc.as_deref());
+            docs.extend(field.flags.iter().map(|flag| flag.doc.as_str()));
+        }
+    }
+    for reference in docs.iter().flat_map(|doc| doc.split("(clause ").skip(1)) {
+        let name = reference.split(')').next().unwrap_or(reference);
+        let known = contract.clauses.iter().any(|c| c.name == name);
+        place.require(known, format!("there is no clause {name}"));
     }
 }
 

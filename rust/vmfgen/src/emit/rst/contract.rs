@@ -2,10 +2,10 @@
 
 //! What a provider has to offer.
 
-use super::{grid::Table, heading, literal, paragraph, plain};
+use super::{grid::Table, heading, literal, paragraph, plain, WIDTH};
 use crate::{
-    emit::text::{number, sentence, snake, upper},
-    model::{Access, Contract, Message, Profile, Register},
+    emit::text::{number, sentence, snake, upper, wrap},
+    model::{Access, Clause, Contract, Message, Profile, Register},
 };
 
 /// What there is to see before a driver does anything.
@@ -60,6 +60,11 @@ pub(super) fn blocks(profile: &Profile) -> Vec<String> {
         blocks.push("What the guest may ask of the PF, and the field that holds it:".into());
         blocks.push(messages(&contract.messages).text());
     }
+    if !contract.clauses.is_empty() {
+        blocks.push(heading("Clauses", '~'));
+        blocks.push("What else a guest, a source or a destination relies on:".into());
+        blocks.extend(contract.clauses.iter().map(clause));
+    }
     blocks
 }
 
@@ -94,6 +99,13 @@ fn messages(list: &[Message]) -> Table {
         ]);
     }
     table
+}
+
+/// An entry of a list of definitions.
+fn clause(clause: &Clause) -> String {
+    let text = format!("{} Source: {}.", sentence(&clause.doc), clause.spec);
+    let lines = wrap(&plain(&text), WIDTH - 2);
+    format!("{}\n  {}", plain(&clause.name), lines.join("\n  "))
 }
 
 /// What there is to say about the bits of a register.
