@@ -519,10 +519,11 @@ struct vmf_feature_name {
  * those that the guest has set, although the queue was off when the state was
  * taken; they take effect when the device starts to run. A queue without a
  * ring is not enabled, whatever its register says: a reset of the PF can leave
- * one like that.
+ * one like that. The head is between frames (clause frames); what the guest
+ * has set beyond the ring is not state (clause index-beyond-ring).
  * @rdba: Base of the ring; a guest address (RDBAH, RDBAL)
  * @rdlen: Length of the ring; 0 if it is not set up; in bytes (RDLEN)
- * @srrctl: Buffer sizes and descriptor type (SRRCTL)
+ * @srrctl: Buffer sizes and descriptor type (clause receive) (SRRCTL)
  * @rdh: Next descriptor that the device takes; in descriptors (RDH)
  * @rdt: First descriptor that the device must not take; in descriptors (RDT)
  * @rxdctl: Thresholds and enable bit; the flush bit 26 is an action and
@@ -563,10 +564,12 @@ struct vmf_igbvf_82576_rx_queue {
  * struct vmf_igbvf_82576_tx_queue - One transmit queue. Enable bit and tail
  * are those that the guest has set, although the queue was off when the state
  * was taken. Descriptors from head to tail are sent when the device runs. A
- * queue without a ring is not enabled, as with rx-queue.
+ * queue without a ring is not enabled, and head and tail are as with rx-queue.
+ * The contexts are not carried (clause contexts).
  * @tdba: Base of the ring; a guest address (TDBAH, TDBAL)
- * @tdwba: Head write-back; bit 0 enables it, bit 1 ties it to the throttle;
- *   a guest address (TDWBAH, TDWBAL)
+ * @tdwba: Head write-back (clause transmit); bit 0 enables it, bit 1 ties it
+ *   to the throttle, which a provider may leave undone; a guest address
+ *   (TDWBAH, TDWBAL)
  * @tdlen: Length of the ring; 0 if it is not set up; in bytes (TDLEN)
  * @tdh: Next descriptor that the device takes; in descriptors (TDH)
  * @tdt: First descriptor that the device must not take; in descriptors (TDT)
@@ -607,16 +610,19 @@ struct vmf_igbvf_82576_tx_queue {
 /**
  * struct vmf_igbvf_82576_interrupts - The interrupt registers. Pending causes
  * are not carried: the destination raises every vector once when the device
- * starts to run, and one interrupt too many is harmless.
- * @eims: Vectors that the guest has enabled, after its writes to EIMS and
- *   EIMC (VTEIMS, VTEIMC)
- * @eiac: Vectors that clear automatically (VTEIAC)
- * @eiam: Vectors that mask automatically (VTEIAM)
- * @eitr: Throttle of each vector; the upper half counts, and is not state
- *   (EITR)
- * @ivar: Vectors of the queues: in each byte bit 7 is valid, bits 1:0 are
- *   the vector (VTIVAR)
- * @ivar_misc: Vector of the mailbox, likewise (VTIVAR_MISC)
+ * starts to run (clause start), and one interrupt too many is harmless.
+ * @eims: Vectors that are enabled: masked neither by the guest nor
+ *   automatically (VTEIMS, VTEIMC)
+ * @eiac: Vectors whose cause is cleared when their message is sent (VTEIAC)
+ * @eiam: Vectors that are masked when their message is sent (clause
+ *   automatic-masking) (VTEIAM)
+ * @eitr: Throttle of each vector (clause throttle); the upper half counts,
+ *   and is not state (EITR)
+ * @ivar: Vectors, from the lowest byte of receive queue 0, transmit queue 0,
+ *   receive queue 1, transmit queue 1: in each byte bit 7 is valid, bits 1:0
+ *   are the vector, and 3 is none (VTIVAR)
+ * @ivar_misc: Vector of the mailbox, likewise in the lowest byte; the other
+ *   bytes mean nothing (VTIVAR_MISC)
  */
 struct vmf_igbvf_82576_interrupts {
 	__le32 eims;
@@ -633,22 +639,22 @@ struct vmf_igbvf_82576_interrupts {
 /* The guest holds the buffer. */
 #define VMF_IGBVF_82576_MAILBOX_VFU			(1 << 0)
 
-/* VF_RESET was answered, so the PF serves this function. */
+/* VF_RESET was answered, so the PF serves this function (clause not-served). */
 #define VMF_IGBVF_82576_MAILBOX_VF_RESET_DONE		(1 << 1)
 
-/* The guest has sent a request and has no answer. */
+/* The guest has sent a request, and the PF is to answer it. */
 #define VMF_IGBVF_82576_MAILBOX_REQUEST_PENDING		(1 << 2)
 
 /**
  * struct vmf_igbvf_82576_mailbox - The mailbox between function and PF,
  * possibly in the middle of an exchange. The destination leaves vmbmem in the
  * buffer after its own messages, shows r2c in the guest's next read of
- * V2PMAILBOX, and sends a pending request itself.
+ * V2PMAILBOX, and sends a pending request itself (clause pending-request).
  * @vmbmem: The message buffer (VMBMEM)
  * @request: The request that the guest has sent and that was not answered;
  *   else 0 (VMBMEM)
- * @r2c: Bits that reading clears and that the guest has not read yet
- *   (V2PMAILBOX)
+ * @r2c: Bits that reading clears and that the guest has not read yet: 4
+ *   (PFSTS), 5 (PFACK), 7 (RSTD) (V2PMAILBOX)
  * @flags: State of the exchange
  * @reserved: 0
  */
@@ -672,10 +678,10 @@ struct vmf_igbvf_82576_mailbox {
 /* The field mac is valid. */
 #define VMF_IGBVF_82576_FILTERS_MAC_VALID		(1 << 0)
 
-/* VLAN tags are stripped from received frames. */
+/* VLAN tags are stripped from received frames (VF_SET_VLAN). */
 #define VMF_IGBVF_82576_FILTERS_VLAN_STRIP		(1 << 1)
 
-/* All multicast frames are received. */
+/* All multicast frames are received (VF_SET_PROMISC). */
 #define VMF_IGBVF_82576_FILTERS_MULTI_PROMISC		(1 << 2)
 
 /* The guest has set the largest frame. */
@@ -684,13 +690,20 @@ struct vmf_igbvf_82576_mailbox {
 /**
  * struct vmf_igbvf_82576_filters - What the PF has agreed to do for this
  * function, learnt from the mailbox. The destination asks its own PF for the
- * same, and the load fails if that refuses. Meaningless unless VF_RESET_DONE.
+ * same, and the load fails if that refuses. Without VF_RESET_DONE only the
+ * largest frame counts, and is in force once the guest is served: a source
+ * writes 0 to all other fields, and a destination goes by none of them.
  * @flags: What is set
  * @mac: The address of the function; 0 if not valid (VF_SET_MAC_ADDR)
  * @multicast_count: Number of multicast hashes that the guest has announced;
- *   only 30 fit a message; in hashes (VF_SET_MULTICAST)
- * @max_frame: Largest frame; 0 if not valid; in bytes (VF_SET_LPE)
- * @multicast: The hashes; 0 from multicast_count on (VF_SET_MULTICAST)
+ *   only 30 fit a message, and with more all multicast frames are received; in
+ *   hashes (VF_SET_MULTICAST)
+ * @max_frame: Largest frame, from the destination address to the frame check
+ *   sequence, with its tag; 0 if not valid, which stands for 1522, of which a
+ *   provider may keep 4 for the tag; in bytes (VF_SET_LPE)
+ * @multicast: The hashes, of an address its sixth byte in bits 11:4 and bits
+ *   7:4 of its fifth byte in bits 3:0; 0 from multicast_count on
+ *   (VF_SET_MULTICAST)
  * @reserved: 0
  * @vlans: Bit n of byte n / 8 is set if frames of VLAN n are received; not
  *   VLAN 0 (VF_SET_VLAN)
@@ -707,9 +720,9 @@ struct vmf_igbvf_82576_filters {
 
 /**
  * struct vmf_igbvf_82576_statistics - The counters as the guest would read
- * them. The destination, which cannot set its own, adds what makes them
- * continue from there. Without it they start from 0, which a driver takes for
- * a wrap.
+ * them (clause counters). The destination, which cannot set its own, adds what
+ * makes them continue from there. Without it they start from 0, which a driver
+ * takes for a wrap.
  * @gprc: Good packets received; in packets (VFGPRC)
  * @gptc: Good packets transmitted; in packets (VFGPTC)
  * @gorc: Good octets received; in bytes (VFGORC)
@@ -739,8 +752,10 @@ struct vmf_igbvf_82576_statistics {
 
 /**
  * struct vmf_igbvf_82576_unicast - Further unicast addresses that the PF has
- * agreed to filter for this function. There only if there are any: they are a
- * required feature, as a guest that loses them loses traffic.
+ * agreed to filter for this function, each once, in the order in which they
+ * were added; a function has them also while it is not served. There only if
+ * there are any: they are a required feature, as a guest that loses them loses
+ * traffic.
  * @count: Number of addresses; in addresses (VF_SET_MAC_ADDR with
  *   MAC_FILTER_ADD)
  * @reserved: 0

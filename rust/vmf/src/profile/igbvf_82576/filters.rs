@@ -11,19 +11,24 @@ use crate::{
 };
 
 /// What the PF has agreed to do for this function, learnt from the mailbox. The destination asks
-/// its own PF for the same, and the load fails if that refuses. Meaningless unless VF_RESET_DONE.
+/// its own PF for the same, and the load fails if that refuses. Without VF_RESET_DONE only the
+/// largest frame counts, and is in force once the guest is served: a source writes 0 to all other
+/// fields, and a destination goes by none of them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Filters {
     /// What is set.
     pub flags: u32,
     /// The address of the function; 0 if not valid (VF_SET_MAC_ADDR).
     pub mac: [u8; 6],
-    /// Number of multicast hashes that the guest has announced; only 30 fit a message
-    /// (VF_SET_MULTICAST); in hashes.
+    /// Number of multicast hashes that the guest has announced; only 30 fit a message, and with
+    /// more all multicast frames are received (VF_SET_MULTICAST); in hashes.
     pub multicast_count: u16,
-    /// Largest frame; 0 if not valid (VF_SET_LPE); in bytes.
+    /// Largest frame, from the destination address to the frame check sequence, with its tag; 0 if
+    /// not valid, which stands for 1522, of which a provider may keep 4 for the tag (VF_SET_LPE);
+    /// in bytes.
     pub max_frame: u32,
-    /// The hashes; 0 from multicast_count on (VF_SET_MULTICAST).
+    /// The hashes, of an address its sixth byte in bits 11:4 and bits 7:4 of its fifth byte in bits
+    /// 3:0; 0 from multicast_count on (VF_SET_MULTICAST).
     pub multicast: [u16; 30],
     /// Bit n of byte n / 8 is set if frames of VLAN n are received; not VLAN 0 (VF_SET_VLAN).
     pub vlans: [u8; 512],
@@ -52,9 +57,9 @@ impl Filters {
     pub const LEN: usize = 592;
     /// `flags`: the field mac is valid.
     pub const FLAGS_MAC_VALID: u32 = 1 << 0;
-    /// `flags`: VLAN tags are stripped from received frames.
+    /// `flags`: VLAN tags are stripped from received frames (VF_SET_VLAN).
     pub const FLAGS_VLAN_STRIP: u32 = 1 << 1;
-    /// `flags`: all multicast frames are received.
+    /// `flags`: all multicast frames are received (VF_SET_PROMISC).
     pub const FLAGS_MULTI_PROMISC: u32 = 1 << 2;
     /// `flags`: the guest has set the largest frame.
     pub const FLAGS_MAX_FRAME_VALID: u32 = 1 << 3;

@@ -11,20 +11,23 @@ use crate::{
 };
 
 /// The interrupt registers. Pending causes are not carried: the destination raises every vector
-/// once when the device starts to run, and one interrupt too many is harmless.
+/// once when the device starts to run (clause start), and one interrupt too many is harmless.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Interrupts {
-    /// Vectors that the guest has enabled, after its writes to EIMS and EIMC (VTEIMS, VTEIMC).
+    /// Vectors that are enabled: masked neither by the guest nor automatically (VTEIMS, VTEIMC).
     pub eims: u32,
-    /// Vectors that clear automatically (VTEIAC).
+    /// Vectors whose cause is cleared when their message is sent (VTEIAC).
     pub eiac: u32,
-    /// Vectors that mask automatically (VTEIAM).
+    /// Vectors that are masked when their message is sent (clause automatic-masking) (VTEIAM).
     pub eiam: u32,
-    /// Throttle of each vector; the upper half counts, and is not state (EITR).
+    /// Throttle of each vector (clause throttle); the upper half counts, and is not state (EITR).
     pub eitr: [u32; 3],
-    /// Vectors of the queues: in each byte bit 7 is valid, bits 1:0 are the vector (VTIVAR).
+    /// Vectors, from the lowest byte of receive queue 0, transmit queue 0, receive queue 1,
+    /// transmit queue 1: in each byte bit 7 is valid, bits 1:0 are the vector, and 3 is none
+    /// (VTIVAR).
     pub ivar: u32,
-    /// Vector of the mailbox, likewise (VTIVAR_MISC).
+    /// Vector of the mailbox, likewise in the lowest byte; the other bytes mean nothing
+    /// (VTIVAR_MISC).
     pub ivar_misc: u32,
 }
 

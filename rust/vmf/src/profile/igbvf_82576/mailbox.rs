@@ -12,14 +12,15 @@ use crate::{
 
 /// The mailbox between function and PF, possibly in the middle of an exchange. The destination
 /// leaves vmbmem in the buffer after its own messages, shows r2c in the guest's next read of
-/// V2PMAILBOX, and sends a pending request itself.
+/// V2PMAILBOX, and sends a pending request itself (clause pending-request).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Mailbox {
     /// The message buffer (VMBMEM).
     pub vmbmem: [u32; 16],
     /// The request that the guest has sent and that was not answered; else 0 (VMBMEM).
     pub request: [u32; 16],
-    /// Bits that reading clears and that the guest has not read yet (V2PMAILBOX).
+    /// Bits that reading clears and that the guest has not read yet: 4 (PFSTS), 5 (PFACK), 7 (RSTD)
+    /// (V2PMAILBOX).
     pub r2c: u8,
     /// State of the exchange.
     pub flags: u8,
@@ -36,9 +37,9 @@ impl Mailbox {
     pub const R2C_MASK: u8 = 0xb0;
     /// `flags`: the guest holds the buffer.
     pub const FLAGS_VFU: u8 = 1 << 0;
-    /// `flags`: VF_RESET was answered, so the PF serves this function.
+    /// `flags`: VF_RESET was answered, so the PF serves this function (clause not-served).
     pub const FLAGS_VF_RESET_DONE: u8 = 1 << 1;
-    /// `flags`: the guest has sent a request and has no answer.
+    /// `flags`: the guest has sent a request, and the PF is to answer it.
     pub const FLAGS_REQUEST_PENDING: u8 = 1 << 2;
 
     /// Encodes the fields.

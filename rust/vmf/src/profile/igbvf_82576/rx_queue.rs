@@ -12,14 +12,16 @@ use crate::{
 
 /// One receive queue. Enable bit and tail are those that the guest has set, although the queue was
 /// off when the state was taken; they take effect when the device starts to run. A queue without a
-/// ring is not enabled, whatever its register says: a reset of the PF can leave one like that.
+/// ring is not enabled, whatever its register says: a reset of the PF can leave one like that. The
+/// head is between frames (clause frames); what the guest has set beyond the ring is not state
+/// (clause index-beyond-ring).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct RxQueue {
     /// Base of the ring (RDBAH, RDBAL); a guest address.
     pub rdba: u64,
     /// Length of the ring; 0 if it is not set up (RDLEN); in bytes.
     pub rdlen: u32,
-    /// Buffer sizes and descriptor type (SRRCTL).
+    /// Buffer sizes and descriptor type (clause receive) (SRRCTL).
     pub srrctl: u32,
     /// Next descriptor that the device takes (RDH); in descriptors.
     pub rdh: u32,

@@ -10,8 +10,9 @@ use crate::{
     profile::ranges::exact,
 };
 
-/// The counters as the guest would read them. The destination, which cannot set its own, adds what
-/// makes them continue from there. Without it they start from 0, which a driver takes for a wrap.
+/// The counters as the guest would read them (clause counters). The destination, which cannot set
+/// its own, adds what makes them continue from there. Without it they start from 0, which a driver
+/// takes for a wrap.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Statistics {
     /// Good packets received (VFGPRC); in packets.

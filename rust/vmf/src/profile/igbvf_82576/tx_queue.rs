@@ -12,13 +12,14 @@ use crate::{
 
 /// One transmit queue. Enable bit and tail are those that the guest has set, although the queue was
 /// off when the state was taken. Descriptors from head to tail are sent when the device runs. A
-/// queue without a ring is not enabled, as with rx-queue.
+/// queue without a ring is not enabled, and head and tail are as with rx-queue. The contexts are
+/// not carried (clause contexts).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct TxQueue {
     /// Base of the ring (TDBAH, TDBAL); a guest address.
     pub tdba: u64,
-    /// Head write-back; bit 0 enables it, bit 1 ties it to the throttle (TDWBAH, TDWBAL); a guest
-    /// address.
+    /// Head write-back (clause transmit); bit 0 enables it, bit 1 ties it to the throttle, which a
+    /// provider may leave undone (TDWBAH, TDWBAL); a guest address.
     pub tdwba: u64,
     /// Length of the ring; 0 if it is not set up (TDLEN); in bytes.
     pub tdlen: u32,

@@ -10,7 +10,8 @@ use crate::{
     profile::ranges::{at_most, exact, mac_list},
 };
 
-/// Further unicast addresses that the PF has agreed to filter for this function. There only if
+/// Further unicast addresses that the PF has agreed to filter for this function, each once, in the
+/// order in which they were added; a function has them also while it is not served. There only if
 /// there are any: they are a required feature, as a guest that loses them loses traffic.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Unicast {
