@@ -297,7 +297,10 @@ struct vmf_attribute_header {
 	__le32 len;
 };
 
-/* An SR-IOV virtual function. */
+/*
+ * A virtual function, as the guest finds it; the host need not have made it by
+ * SR-IOV.
+ */
 #define VMF_PRESENTED_IS_VF				(1 << 0)
 
 /**

@@ -244,7 +244,8 @@ pub struct Presented {
 impl Presented {
     /// The length in bytes.
     pub const LEN: usize = 16;
-    /// `flags`: an SR-IOV virtual function.
+    /// `flags`: a virtual function, as the guest finds it; the host need not have made it by
+    /// SR-IOV.
     pub const FLAGS_IS_VF: u8 = 1 << 0;
 
     /// Encodes the fields.
