@@ -90,6 +90,8 @@ fn the_example_of_the_document_works() {
         1,
     );
     let yaml = yaml.replacen("\nquirks:", &format!("{}\nquirks:", block("section")), 1);
+    let register = yaml.lines().find(|line| line.contains("{name: RQDPC,"));
+    let yaml = yaml.replacen(&format!("{}\n", register.unwrap()), &block("register"), 1);
     fs::write(&path, yaml).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_vmfgen"))
         .arg("--root")
@@ -133,7 +135,7 @@ fn the_example_of_the_document_works() {
     for (file, text) in [
         (
             "Documentation/userspace-api/vmf-tables/profile-igbvf-82576.rst",
-            "``rqdpc``",
+            "drops: ``rqdpc``",
         ),
         ("include/uapi/linux/vmf.h", "struct vmf_igbvf_82576_drops"),
         ("Documentation/registry/registry.json", "\"drops\""),

@@ -155,6 +155,10 @@ fn contract() {
     let start = "published/2.json: profiles[vf.net.igbvf-82576].contract";
     for (edit, words) in [
         (
+            "registers/RDT/fields = [\"tx-queue.tdt\"]",
+            "registers[RDT].fields: \"rx-queue.rdt\" has vanished",
+        ),
+        (
             "registers/RDT/stride = 4",
             "registers[RDT].stride: was 256, is 4",
         ),
@@ -173,7 +177,8 @@ fn contract() {
         tree.refused(start, words);
     }
     fs::copy(source(PROFILE), tree.registry().join(PROFILE)).unwrap();
-    let more = r#"contract/registers/STATUS copy {"name": "MORE", "offset": 12}"#;
+    let more = r#"contract/registers/STATUS copy {"name": "MORE", "offset": 12};
+        contract/registers/RQDPC/fields = ["rx-queue.rdh"]"#;
     tree.edit(PROFILE, more);
     tree.accepted();
 }
