@@ -19,16 +19,14 @@ use super::{
 };
 use kernel::prelude::*;
 use vfio::{
-    pci::{
-        Bound,
-        Device, //
-    },
     sysfs::{
         Binary,
         Group,
         Page,
         Text, //
-    }, //
+    },
+    Bound,
+    Device, //
 };
 use vmf::{
     profile::igbvf_82576::{
@@ -167,7 +165,7 @@ fn check(dev: &This, bytes: &[u8]) -> Result {
 
     buffer.resize(DESCRIPTOR_MAX, 0, GFP_KERNEL)?;
     vmf::preflight(bytes, &caps(dev), CRC, &mut buffer).map_err(|error| {
-        dev_info!(dev.pci(), "check: {}\n", Line(error));
+        dev_info!(dev.parent(), "check: {}\n", Line(error));
         errno(error.code)
     })
 }

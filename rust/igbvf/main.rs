@@ -124,7 +124,7 @@ impl Igbvf {
     }
 }
 
-/// What is counted, in the order of [`Driver::COUNTERS`](vfio_pci::Driver::COUNTERS).
+/// What is counted, in the order of [`Driver::COUNTERS`](vfio::Driver::COUNTERS).
 pub(crate) enum Counter {
     /// Messages that the host has sent to the physical function.
     MailboxMessages,
@@ -135,20 +135,45 @@ pub(crate) enum Counter {
 }
 
 /// A virtual function that is open.
-pub(crate) type Device = vfio_pci::Device<Igbvf, vfio_pci::Open>;
+pub(crate) type Device = vfio::Device<Igbvf, vfio::Open>;
 
 #[vtable]
-impl vfio_pci::Driver for Igbvf {
-    type IdInfo = ();
+impl vfio::Driver for Igbvf {
+    type Bus = vfio_pci::Pci;
     type Migration = Migratable<Self>;
     type Regions = Trapped<Self>;
     type DmaLogging = dma_logging::Enabled<Self>;
     type Attributes = sysfs::Enabled<Self>;
 
     const NAME: &'static CStr = c"igbvf-vfio-pci";
-    const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;
     const COUNTERS: &'static [&'static str] =
         &["mailbox_messages", "mailbox_repeats", "logs_of_all"];
+
+    fn open(dev: &Device) -> Result {
+        // The last owner may have come by another driver.
+        dev.data().note_unicast();
+        scrub::before_use(dev)?;
+        let shown = mask::is_shown(&dev.mmio(regs::BAR)?);
+        dev.data().shows_mask.store(shown, Relaxed);
+        Ok(())
+    }
+
+    fn reset(dev: &Device) -> Result {
+        scrub::before_use(dev)
+    }
+
+    fn close(dev: &Device) {
+        if let Err(err) = scrub::after_use(dev) {
+            // Not fatal: whoever is next scrubs again.
+            dev.warn(fmt!("traces of the last user may be left: {err:?}"));
+        }
+    }
+}
+
+impl vfio_pci::Driver for Igbvf {
+    type IdInfo = ();
+
+    const ID_TABLE: vfio_pci::IdTable<Self::IdInfo> = &PCI_TABLE;
 
     fn probe<'bound>(
         pdev: &'bound pci::Device<Core<'_>>,
@@ -176,26 +201,6 @@ impl vfio_pci::Driver for Igbvf {
 
     fn reads_containers() -> bool {
         module_parameters::log_containers.value()
-    }
-
-    fn open(dev: &Device) -> Result {
-        // The last owner may have come by another driver.
-        dev.data().note_unicast();
-        scrub::before_use(dev)?;
-        let shown = mask::is_shown(&dev.mmio(regs::BAR)?);
-        dev.data().shows_mask.store(shown, Relaxed);
-        Ok(())
-    }
-
-    fn reset(dev: &Device) -> Result {
-        scrub::before_use(dev)
-    }
-
-    fn close(dev: &Device) {
-        if let Err(err) = scrub::after_use(dev) {
-            // Not fatal: whoever is next scrubs again.
-            dev.warn(fmt!("traces of the last user may be left: {err:?}"));
-        }
     }
 }
 

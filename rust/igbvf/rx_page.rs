@@ -34,7 +34,7 @@ use kernel::{
     },
     prelude::*, //
 };
-use vfio::region::Taken;
+use vfio::pci::Taken;
 
 /// Who has to know of what the guest has written before the device does.
 pub(crate) trait Watch {

@@ -25,7 +25,7 @@ use kernel::io::{
     IoCapable,
     Region, //
 };
-use vfio::region::Memory;
+use vfio::pci::Memory;
 
 /// Distance of the registers of the two queues.
 pub(crate) const STRIDE: usize = 0x100;

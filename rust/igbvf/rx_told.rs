@@ -34,7 +34,7 @@ use kernel::{
     },
     prelude::*, //
 };
-use vfio::region::{
+use vfio::pci::{
     replace,
     Memory, //
 };

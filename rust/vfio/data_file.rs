@@ -21,11 +21,9 @@ use crate::{
         Progress,
         State, //
     },
-    pci::{
-        Device,
-        Open, //
-    },
-    staging::anon_inode, //
+    staging::anon_inode,
+    Device,
+    Open, //
 };
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,

@@ -13,11 +13,9 @@ use crate::{
         RunMut,
         RunRef, //
     },
-    pci::{
-        self,
-        Device,
-        Open, //
-    }, //
+    Device,
+    Driver,
+    Open, //
 };
 use core::{
     marker::PhantomData,
@@ -47,7 +45,7 @@ pub use self::pages::DirtyPages;
 /// A device without help of its own can be watched: the doorbells are rung in memory as long as DMA is
 /// logged, see [`Device::take()`], [`Self::log_watch()`] carries them over, [`Device::read_guest()`]
 /// reads the descriptors that they are about, and [`DirtyPages`] keeps what was found.
-pub trait DmaLogging: Migration + pci::Driver<DmaLogging = Enabled<Self>> {
+pub trait DmaLogging: Migration + Driver<DmaLogging = Enabled<Self>> {
     /// Logging is on.
     type Log: Send + Unpin;
 
@@ -157,7 +155,7 @@ pub struct Enabled<T>(PhantomData<T>);
 pub struct Disabled;
 
 /// Whether and how a device logs DMA; sealed.
-pub trait Profile<T: pci::Driver>: private::Sealed {
+pub trait Profile<T: Driver>: private::Sealed {
     #[doc(hidden)]
     const OPS: Option<&'static bindings::vfio_log_ops>;
     /// Whether logging is on.
@@ -187,7 +185,7 @@ pub trait Profile<T: pci::Driver>: private::Sealed {
     }
 }
 
-impl<T: pci::Driver> Profile<T> for Disabled {
+impl<T: Driver> Profile<T> for Disabled {
     const OPS: Option<&'static bindings::vfio_log_ops> = None;
     type State = ();
 

@@ -6,6 +6,11 @@
 //! session begins: a reset must not take it away, as a VMM resets a device whose migration has
 //! failed before anyone can look, and neither must close.
 
+use crate::{
+    Device,
+    Driver,
+    Open, //
+};
 use kernel::{
     fmt::{
         self,
@@ -163,5 +168,27 @@ impl LastError {
         let text = self.inner.lock().text;
 
         writeln!(f, "{}", text.as_str())
+    }
+}
+
+impl<T: Driver> Device<T, Open> {
+    /// Says why a migration was refused or has failed, in one line: in the log, ten times in five
+    /// seconds at most, and in debugfs, `<driver>/<BDF>/last_error`.
+    ///
+    /// There it stays until the next session begins, through resets and close; the last call counts.
+    /// Of the text the first 256 bytes are kept, with `?` for all but printable ASCII.
+    pub fn report(&self, why: fmt::Arguments<'_>) {
+        if self.last_error().may_log() {
+            dev_err!(self.parent(), "{why}\n");
+        }
+        self.set_last_error(why);
+    }
+
+    /// Warns in the log, at the rate of [`report()`](Self::report): user space can bring about most
+    /// of what there is to warn of as often as it likes.
+    pub fn warn(&self, what: fmt::Arguments<'_>) {
+        if self.last_error().may_log() {
+            dev_warn!(self.parent(), "{what}\n");
+        }
     }
 }

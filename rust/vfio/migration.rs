@@ -30,11 +30,9 @@ pub mod state;
 
 use crate::{
     data_file::SaveStream,
-    pci::{
-        self,
-        Device,
-        Open, //
-    }, //
+    Device,
+    Driver,
+    Open, //
 };
 use core::convert::Infallible;
 use kernel::prelude::*;
@@ -117,7 +115,7 @@ pub enum RunRef<'a, T: Migration> {
 ///
 /// All functions are called with the session lock held, between `open_device()` and
 /// `close_device()`, and may sleep.
-pub trait Migration: pci::Driver<Migration = Migratable<Self>> {
+pub trait Migration: Driver<Migration = Migratable<Self>> {
     /// The device runs.
     type Running: Send + Unpin;
     /// The device starts no peer-to-peer DMA; [`Infallible`] if it has no such state.

@@ -5,39 +5,30 @@
 //! C header: [`include/linux/vfio_pci_core.h`](srctree/include/linux/vfio_pci_core.h)
 
 mod adapter;
-mod context;
-mod device;
+mod bus;
+mod guest_memory;
 #[cfg(CONFIG_IOMMUFD)]
 mod iommufd;
+mod mapping;
 mod msix;
 mod open;
 mod ops;
-mod session;
+mod page;
 
 pub use self::{
     adapter::Adapter,
-    context::{
-        Bound,
-        Context,
-        Normal,
-        Open, //
-    },
-    device::Device,
+    bus::Pci,
     msix::VectorsGuard,
-    open::MmioGuard, //
+    open::MmioGuard,
+    page::{
+        replace,
+        Memory,
+        Taken, //
+    }, //
 };
 
-pub(crate) use self::{
-    open::Lock,
-    session::Session, //
-};
+use self::open::Lock;
 
-use crate::{
-    dma_logging,
-    migration,
-    region,
-    sysfs, //
-};
 use kernel::{
     device::Core,
     device_id::{
@@ -93,35 +84,16 @@ unsafe impl RawDeviceIdIndex for DeviceId {
 /// Table of the ids of a driver.
 pub type IdTable<I> = &'static dyn kernel::device_id::IdTable<DeviceId, I>;
 
-/// A variant driver; the implementing type **is** the per-device data.
-///
-/// It is allocated together with the `vfio_device` and dropped with its last reference, which may
-/// be after the device was unbound: hence `'static`. BARs are not its to map; they belong to the
-/// core and exist while the device is [`Open`].
-// No function is optional in a C table; the macro is for `OwnerModule`, which is the `owner` of the
-// data files.
-#[vtable]
-pub trait Driver: Sized + Send + Sync + 'static {
+/// A variant driver of a PCI function.
+pub trait Driver: crate::Driver<Bus = Pci> {
     /// What the id table says of each device.
     type IdInfo: 'static;
-    /// [`Migratable`](migration::Migratable) or [`NotMigratable`](migration::NotMigratable).
-    type Migration: migration::Profile<Self>;
-    /// [`Trapped`](region::Trapped) or [`Passthrough`](region::Passthrough).
-    type Regions: region::Profile<Self>;
-    /// [`Enabled`](dma_logging::Enabled) or [`Disabled`](dma_logging::Disabled).
-    type DmaLogging: dma_logging::Profile<Self>;
-    /// [`Enabled`](sysfs::Enabled) or [`Disabled`](sysfs::Disabled).
-    type Attributes: sysfs::Profile<Self>;
 
-    /// Name of the `vfio_device_ops`, for messages of the core.
-    const NAME: &'static CStr;
     /// The ids.
     const ID_TABLE: IdTable<Self::IdInfo>;
-    /// Names of what [`Device::count()`] counts, four at most.
-    const COUNTERS: &'static [&'static str] = &[];
 
     /// Returns whether guest memory may be read through a container, see
-    /// [`Device::read_guest()`].
+    /// [`Device::read_guest()`](crate::Device::read_guest).
     ///
     /// The owner of a container can make the kernel warn then, once, until type1 is mended: nothing
     /// for a host whose administrator has not said so.
@@ -134,17 +106,6 @@ pub trait Driver: Sized + Send + Sync + 'static {
         pdev: &'bound pci::Device<Core<'_>>,
         id_info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound;
-
-    /// Prepares a device that was opened, and reset by the core if it can be reset.
-    ///
-    /// Nothing of the last owner may be left that the new one could see or set off.
-    fn open(dev: &Device<Self, Open>) -> Result;
-
-    /// The device was reset while open. It must do nothing until its user sets it up again.
-    fn reset(dev: &Device<Self, Open>) -> Result;
-
-    /// The last user has gone; bus mastering is still on. Runs before the core resets the device.
-    fn close(dev: &Device<Self, Open>);
 }
 
 /// Declares the id table of a driver, with its module alias.

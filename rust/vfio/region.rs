@@ -6,7 +6,7 @@
 //! `VFIO_REGION_INFO_CAP_SPARSE_MMAP`.
 //!
 //! The plan is fixed for the life of a device: VMMs read the sparse areas once, and a page that was
-//! mapped cannot begin to trap. But it can become memory, see [`page`].
+//! mapped cannot begin to trap. But it can become memory, see [`Device::take()`].
 
 use crate::{
     bindings,
@@ -15,24 +15,13 @@ use crate::{
         Migration,
         RunMut, //
     },
-    pci::{
-        self,
-        Device,
-        Open, //
-    }, //
+    Device,
+    Driver,
+    Open, //
 };
 use core::{
     marker::PhantomData,
     ops::Range, //
-};
-
-mod mapping;
-pub(crate) mod page;
-
-pub use self::page::{
-    replace,
-    Memory,
-    Taken, //
 };
 
 use kernel::{
@@ -53,7 +42,7 @@ pub struct Area {
 
 impl Area {
     /// Returns whether the byte at `offset` of the BAR is in the area.
-    const fn contains(&self, offset: u64) -> bool {
+    pub(crate) const fn contains(&self, offset: u64) -> bool {
         offset >= self.offset && offset < self.offset + self.size
     }
 
@@ -71,7 +60,7 @@ impl Area {
     }
 
     /// Returns its offsets. A BAR that can be trapped fits in memory.
-    fn range(self) -> Range<usize> {
+    pub(crate) const fn range(self) -> Range<usize> {
         // CAST: below the size of the BAR.
         self.offset as usize..(self.offset + self.size) as usize
     }
@@ -110,7 +99,7 @@ pub struct Trapped<T>(PhantomData<T>);
 pub struct Passthrough;
 
 /// How a driver deals with accesses to its regions; sealed.
-pub trait Profile<T: pci::Driver>: private::Sealed {
+pub trait Profile<T: Driver>: private::Sealed {
     #[doc(hidden)]
     const BAR: Option<u32>;
     #[doc(hidden)]
@@ -181,7 +170,7 @@ impl<T: Traps> Profile<T> for Trapped<T> {
     }
 }
 
-impl<T: pci::Driver> Profile<T> for Passthrough {
+impl<T: Driver> Profile<T> for Passthrough {
     const BAR: Option<u32> = None;
     const SIZE: u64 = 0;
     const MAPPED: &'static [Area] = &[];
@@ -212,7 +201,7 @@ pub(crate) fn index_of(pos: i64) -> Option<u32> {
 
 /// Returns the registers that `count` bytes from a file position are, by their offset in the region;
 /// what is beyond its end is left out, as the core does.
-fn registers<T: pci::Driver>(pos: i64, count: usize) -> Result<Range<usize>> {
+fn registers<T: Driver>(pos: i64, count: usize) -> Result<Range<usize>> {
     let offset =
         usize::try_from(u64::try_from(pos)? & ((1 << bindings::VFIO_PCI_OFFSET_SHIFT) - 1))?;
     let rest = usize::try_from(T::Regions::SIZE)?
@@ -233,7 +222,7 @@ fn registers<T: pci::Driver>(pos: i64, count: usize) -> Result<Range<usize>> {
 /// - [`EINVAL`]: it begins outside the BAR, or is not of aligned 32-bit registers.
 /// - [`EFAULT`]: the user's buffer. The register was read all the same.
 /// - whatever the driver gives.
-pub(crate) fn read<T: pci::Driver>(
+pub(crate) fn read<T: Driver>(
     dev: &Device<T>,
     buf: UserPtr,
     count: usize,
@@ -259,7 +248,7 @@ pub(crate) fn read<T: pci::Driver>(
 /// # Errors
 ///
 /// As [`read()`]; after [`EFAULT`] the registers before it are written.
-pub(crate) fn write<T: pci::Driver>(
+pub(crate) fn write<T: Driver>(
     dev: &Device<T>,
     buf: UserPtr,
     count: usize,
@@ -284,7 +273,7 @@ pub(crate) fn write<T: pci::Driver>(
 /// # Errors
 ///
 /// - [`EINVAL`]: the mapping is not inside one of the areas that may be mapped.
-pub(crate) fn may_map<T: pci::Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
+pub(crate) fn may_map<T: Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
     if !is_trapped::<T>(pgoff) {
         // The core decides.
         return Ok(());
@@ -306,7 +295,7 @@ pub(crate) fn may_map<T: pci::Driver>(pgoff: c_ulong, len: c_ulong) -> Result {
 }
 
 /// Returns whether a mapping that begins at this page of a device's file is one of the trapped BAR.
-pub(crate) fn is_trapped<T: pci::Driver>(pgoff: c_ulong) -> bool {
+pub(crate) fn is_trapped<T: Driver>(pgoff: c_ulong) -> bool {
     let shift = bindings::VFIO_PCI_OFFSET_SHIFT - kernel::bindings::PAGE_SHIFT;
 
     u32::try_from(pgoff >> shift).ok() == T::Regions::BAR
@@ -334,7 +323,7 @@ static_assert!(
 /// # Safety
 ///
 /// `caps` must be the capability chain that the core collects for `info`.
-pub(crate) unsafe fn add_sparse_areas<T: pci::Driver>(
+pub(crate) unsafe fn add_sparse_areas<T: Driver>(
     info: &bindings::vfio_region_info,
     caps: *mut bindings::vfio_info_cap,
 ) -> Result {

@@ -13,10 +13,10 @@
 
 mod ops;
 
-use crate::pci::{
-    self,
+use crate::{
     Bound,
-    Device, //
+    Device,
+    Driver, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -44,7 +44,7 @@ use kernel::{
 ///         &[sysfs::Binary::read_only(c"descriptor", descriptor)];
 /// }
 /// ```
-pub trait Group: pci::Driver<Attributes = Enabled<Self>> {
+pub trait Group: Driver<Attributes = Enabled<Self>> {
     /// Name of the directory. sysfs has no directories inside of it.
     const DIRECTORY: &'static CStr;
     /// Attributes that are one line of text.
@@ -68,13 +68,13 @@ pub type Write<T> = fn(&Device<T, Bound>, &[u8]) -> Result;
 /// serialised.
 // The C structure comes first: it is what C hands back.
 #[repr(C)]
-pub struct Text<T: pci::Driver> {
+pub struct Text<T: Driver> {
     attr: bindings::device_attribute,
     show: Show<T>,
     store: Option<Store<T>>,
 }
 
-impl<T: pci::Driver> Text<T> {
+impl<T: Driver> Text<T> {
     /// Makes an attribute that everyone may read: 0444.
     ///
     /// `show` writes the value without a newline, of at most [`Page::MAX_LEN`] bytes.
@@ -106,13 +106,13 @@ impl<T: pci::Driver> Text<T> {
 /// serialised.
 // The C structure comes first: it is what C hands back.
 #[repr(C)]
-pub struct Binary<T: pci::Driver> {
+pub struct Binary<T: Driver> {
     attr: bindings::bin_attribute,
     read: Option<Read<T>>,
     write: Option<Write<T>>,
 }
 
-impl<T: pci::Driver> Binary<T> {
+impl<T: Driver> Binary<T> {
     /// Makes an attribute that everyone may read: 0444.
     ///
     /// `read` makes the whole value, at every `read()`; who reads it in pieces is given the pieces
@@ -214,13 +214,13 @@ pub struct Enabled<T>(PhantomData<T>);
 pub struct Disabled;
 
 /// Whether a device has attributes of its own; sealed.
-pub trait Profile<T: pci::Driver>: private::Sealed {
+pub trait Profile<T: Driver>: private::Sealed {
     /// List for `pci_driver.dev_groups`, which ends with NULL.
     #[doc(hidden)]
     const GROUPS: Option<&'static [*const bindings::attribute_group; 2]>;
 }
 
-impl<T: pci::Driver> Profile<T> for Disabled {
+impl<T: Driver> Profile<T> for Disabled {
     const GROUPS: Option<&'static [*const bindings::attribute_group; 2]> = None;
 }
 

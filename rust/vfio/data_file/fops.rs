@@ -12,7 +12,7 @@ use super::{
 use crate::{
     bindings,
     migration::Migration,
-    pci, //
+    Driver, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -62,7 +62,7 @@ type Resuming<T> = Arc<DataFile<T, <T as Migration>::Resuming>>;
 
 impl<T: Migration> SaveFops<T> {
     pub(super) const FOPS: kernel::bindings::file_operations = kernel::bindings::file_operations {
-        owner: this_module::<<T as pci::Driver>::OwnerModule>().as_ptr(),
+        owner: this_module::<<T as Driver>::OwnerModule>().as_ptr(),
         read_iter: Some(Self::read_iter),
         poll: Some(Self::poll),
         unlocked_ioctl: Some(Self::ioctl),
@@ -144,7 +144,7 @@ impl<T: Migration> SaveFops<T> {
 
 impl<T: Migration> ResumeFops<T> {
     pub(super) const FOPS: kernel::bindings::file_operations = kernel::bindings::file_operations {
-        owner: this_module::<<T as pci::Driver>::OwnerModule>().as_ptr(),
+        owner: this_module::<<T as Driver>::OwnerModule>().as_ptr(),
         write_iter: Some(Self::write_iter),
         release: Some(release::<Resuming<T>>),
         ..pin_init::zeroed()

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     bindings,
-    pci::Device, //
+    Device, //
 };
 use core::{
     marker::PhantomData,

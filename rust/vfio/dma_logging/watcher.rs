@@ -8,14 +8,12 @@ use super::{
 };
 use crate::{
     migration::RunMut,
-    pci::{
-        Device,
-        Open, //
-    },
     staging::user_worker::{
         Work,
         Worker, //
-    }, //
+    },
+    Device,
+    Open, //
 };
 use kernel::{
     prelude::*,

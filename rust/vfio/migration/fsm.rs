@@ -24,11 +24,9 @@ use crate::{
         SaveLink, //
     },
     dma_logging::Profile as _,
-    pci::{
-        Device,
-        Open,
-        Session, //
-    }, //
+    session::Session,
+    Device,
+    Open, //
 };
 use kernel::{
     error::to_result,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     bindings,
-    pci::Device, //
+    Device, //
 };
 use core::marker::PhantomData;
 use kernel::{

@@ -15,11 +15,9 @@ use super::{
 };
 use crate::{
     bindings,
-    pci::{
-        self,
-        Device,
-        Open, //
-    }, //
+    Device,
+    Driver,
+    Open, //
 };
 use core::marker::PhantomData;
 use kernel::prelude::*;
@@ -180,7 +178,7 @@ pub struct Migratable<T>(PhantomData<T>);
 pub struct NotMigratable;
 
 /// Ties flags, C table and state of an open device together; sealed.
-pub trait Profile<T: pci::Driver>: private::Sealed {
+pub trait Profile<T: Driver>: private::Sealed {
     #[doc(hidden)]
     const FLAGS: u32;
     #[doc(hidden)]
@@ -198,7 +196,7 @@ pub trait Profile<T: pci::Driver>: private::Sealed {
     fn publish(_dev: &Device<T, Open>, _state: Option<&Self::State>) {}
 }
 
-impl<T: pci::Driver> Profile<T> for NotMigratable {
+impl<T: Driver> Profile<T> for NotMigratable {
     const FLAGS: u32 = 0;
     const OPS: Option<&'static bindings::vfio_migration_ops> = None;
     type State = ();

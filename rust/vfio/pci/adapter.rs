@@ -6,13 +6,11 @@
 //! core insists on its `vfio_pci_core_device`; and it sets neither `driver_managed_dma`, without
 //! which the kernel claims the DMA domain that user space needs, nor `err_handler`.
 
-use super::{
-    Device,
-    Driver, //
-};
+use super::Driver;
 use crate::{
     bindings,
-    sysfs::Profile as _, //
+    sysfs::Profile as _,
+    Device, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -141,7 +139,16 @@ impl<T: Driver> Adapter<T> {
             }
             .ok_or(EINVAL)?;
 
-            let this = Device::<T>::new(dev, info, debugfs)?;
+            // SAFETY: `pdev` is being probed. The tables are as is asked for, see there.
+            let this = unsafe {
+                Device::<T>::new(
+                    &raw mut (*pdev).dev,
+                    debugfs,
+                    &Device::<T>::OPS_UNTIL_INITIALISED,
+                    &Device::<T>::OPS,
+                    T::probe(dev, info),
+                )
+            }?;
             // The core refuses to register a device that is not its driver's data.
             //
             // SAFETY: Probe has `pdev` for itself. The reference goes with the pointer.

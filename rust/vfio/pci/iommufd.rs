@@ -6,11 +6,12 @@
 //! is attached. It is never attached to anything else than the device is: while the device changes
 //! from one address space to another, nothing can be read.
 
-use super::{
+use super::Pci;
+use crate::{
+    bindings,
     Device,
     Driver, //
 };
-use crate::bindings;
 use kernel::{
     error::{
         from_result,
@@ -19,7 +20,7 @@ use kernel::{
     ffi::c_int, //
 };
 
-impl<T: Driver> Device<T> {
+impl<T: Driver<Bus = Pci>> Device<T> {
     /// # Safety
     ///
     /// Called by the vfio core for a device with this table, with the arguments that

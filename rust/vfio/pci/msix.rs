@@ -9,9 +9,12 @@
 //! next user.
 
 use super::{
+    MmioGuard,
+    Pci, //
+};
+use crate::{
     Device,
     Driver,
-    MmioGuard,
     Open, //
 };
 use core::ops::Deref;
@@ -31,14 +34,14 @@ use kernel::{
 ///
 /// Holds `igate`, and below it `memory_lock` for reading: the same user's `VFIO_DEVICE_SET_IRQS` and
 /// resets wait for as long.
-pub struct VectorsGuard<'a, T: Driver, const SIZE: usize> {
+pub struct VectorsGuard<'a, T: Driver<Bus = Pci>, const SIZE: usize> {
     dev: &'a Device<T, Open>,
     // Dropped in this order.
     mmio: MmioGuard<'a, SIZE>,
     _igate: MutexGuard<'a, ()>,
 }
 
-impl<'a, T: Driver, const SIZE: usize> Deref for VectorsGuard<'a, T, SIZE> {
+impl<'a, T: Driver<Bus = Pci>, const SIZE: usize> Deref for VectorsGuard<'a, T, SIZE> {
     type Target = MmioGuard<'a, SIZE>;
 
     fn deref(&self) -> &Self::Target {
@@ -46,7 +49,7 @@ impl<'a, T: Driver, const SIZE: usize> Deref for VectorsGuard<'a, T, SIZE> {
     }
 }
 
-impl<T: Driver> Device<T, Open> {
+impl<T: Driver<Bus = Pci>> Device<T, Open> {
     /// Gives access to a BAR as [`Self::mmio()`] does, and to the vectors of the function.
     ///
     /// # Errors
@@ -67,7 +70,7 @@ impl<T: Driver> Device<T, Open> {
     }
 }
 
-impl<T: Driver, const SIZE: usize> VectorsGuard<'_, T, SIZE> {
+impl<T: Driver<Bus = Pci>, const SIZE: usize> VectorsGuard<'_, T, SIZE> {
     /// Holds back the messages of all vectors, until [`Self::unmute()`]; what would have been sent is
     /// pending then.
     ///

@@ -2,11 +2,7 @@
 
 //! What can be done with the hardware of an open device.
 
-use super::{
-    Device,
-    Driver,
-    Open, //
-};
+use super::Pci;
 use crate::{
     bindings,
     staging::{
@@ -19,7 +15,11 @@ use crate::{
     stats::{
         Counted,
         MmioStats, //
-    }, //
+    },
+    Bound,
+    Device,
+    Driver,
+    Open, //
 };
 use kernel::{
     error::{
@@ -27,7 +27,6 @@ use kernel::{
         to_result, //
     },
     ffi::c_int,
-    fmt,
     io::{
         IoBase,
         Mmio,
@@ -38,32 +37,21 @@ use kernel::{
     prelude::*, //
 };
 
-impl<T: Driver> Device<T, Open> {
+impl<T: Driver<Bus = Pci>> Device<T, Bound> {
+    /// Returns the PCI function.
+    pub fn pci(&self) -> &pci::Device {
+        // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver by the
+        // context.
+        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
+    }
+}
+
+impl<T: Driver<Bus = Pci>> Device<T, Open> {
     /// Returns the PCI function.
     pub fn pci(&self) -> &pci::Device {
         // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver as long
         // as the device is open: `vfio_pci_core_unregister_device()` waits for the last close.
         unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
-    }
-
-    /// Says why a migration was refused or has failed, in one line: in the log, ten times in five
-    /// seconds at most, and in debugfs, `<driver>/<BDF>/last_error`.
-    ///
-    /// There it stays until the next session begins, through resets and close; the last call counts.
-    /// Of the text the first 256 bytes are kept, with `?` for all but printable ASCII.
-    pub fn report(&self, why: fmt::Arguments<'_>) {
-        if self.last_error().may_log() {
-            dev_err!(self.pci(), "{why}\n");
-        }
-        self.set_last_error(why);
-    }
-
-    /// Warns in the log, at the rate of [`report()`](Self::report): user space can bring about most
-    /// of what there is to warn of as often as it likes.
-    pub fn warn(&self, what: fmt::Arguments<'_>) {
-        if self.last_error().may_log() {
-            dev_warn!(self.pci(), "{what}\n");
-        }
     }
 
     /// Gives access to a BAR of at least `SIZE` bytes.
@@ -227,13 +215,6 @@ impl<T: Driver> Device<T, Open> {
                 kernel::bindings::pci_write_config_word(pdev, at, command | memory);
             }
         }
-    }
-
-    /// Returns whether user space asked for `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`.
-    pub(crate) fn precopy_info_v2(&self) -> bool {
-        // SAFETY: A byte that the core sets once while the device is open; a stale value is that of
-        // a moment ago.
-        unsafe { (&raw const (*self.as_vdev()).precopy_info_v2).read_volatile() != 0 }
     }
 }
 

@@ -2,18 +2,15 @@
 
 //! `struct vfio_device_ops` of a variant driver.
 
-use super::{
-    Device,
-    Driver, //
-};
+use super::Pci;
 use crate::{
     bindings,
-    dma_logging::Profile as _,
-    migration::Profile as _,
     region::{
         self,
         Profile as _, //
-    }, //
+    },
+    Device,
+    Driver, //
 };
 use kernel::{
     error::{
@@ -36,7 +33,7 @@ const VFIO_DEVICE_IOEVENTFD: u32 =
     // CAST: `';'` and small constants.
     ioctl::_IO(bindings::VFIO_TYPE as u32, bindings::VFIO_BASE + 16);
 
-impl<T: Driver> Device<T> {
+impl<T: Driver<Bus = Pci>> Device<T> {
     /// Until `inner` is initialised there is nothing of ours to drop.
     pub(super) const OPS_UNTIL_INITIALISED: bindings::vfio_device_ops = bindings::vfio_device_ops {
         name: T::NAME.to_bytes_with_nul().as_ptr().cast_mut(),
@@ -77,15 +74,7 @@ impl<T: Driver> Device<T> {
     unsafe extern "C" fn init_callback(vdev: *mut bindings::vfio_device) -> c_int {
         // SAFETY: `_vfio_alloc_device()` calls this with memory that nobody else knows yet.
         unsafe {
-            (*vdev).migration_flags = T::Migration::FLAGS;
-            (*vdev).mig_ops = match T::Migration::OPS {
-                Some(ops) => ops,
-                None => core::ptr::null(),
-            };
-            (*vdev).log_ops = match T::DmaLogging::OPS {
-                Some(ops) => ops,
-                None => core::ptr::null(),
-            };
+            Self::declare(vdev);
             bindings::vfio_pci_core_init_dev(vdev)
         }
     }

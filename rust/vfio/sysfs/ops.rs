@@ -12,10 +12,10 @@ use super::{
     Page,
     Text, //
 };
-use crate::pci::{
-    self,
+use crate::{
     Bound,
-    Device, //
+    Device,
+    Driver, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -76,7 +76,7 @@ impl<T: Group> Tables<T> {
         &[Self::GROUP, core::ptr::null()];
 }
 
-impl<T: pci::Driver> Text<T> {
+impl<T: Driver> Text<T> {
     pub(super) const fn device_attribute(
         name: &'static CStr,
         mode: bindings::umode_t,
@@ -170,7 +170,7 @@ type BinCallback = unsafe extern "C" fn(
     usize,
 ) -> isize;
 
-impl<T: pci::Driver> Binary<T> {
+impl<T: Driver> Binary<T> {
     pub(super) const fn bin_attribute(
         name: &'static CStr,
         mode: bindings::umode_t,

@@ -26,20 +26,21 @@
 //! ```
 
 use super::{
-    Area,
-    Profile as _,
-    Traps, //
+    Lock,
+    MmioGuard,
+    Pci, //
 };
 use crate::{
     bindings,
-    pci::{
-        Device,
-        Driver,
-        Lock,
-        MmioGuard,
-        Open, //
+    region::{
+        Area,
+        Profile as _,
+        Traps, //
     },
-    staging::rwsem::WriteGuard, //
+    staging::rwsem::WriteGuard,
+    Device,
+    Driver,
+    Open, //
 };
 use core::{
     marker::PhantomData,
@@ -112,7 +113,7 @@ impl StandIn {
     /// # Errors
     ///
     /// - [`ENOMEM`]
-    pub(crate) fn new<T: Driver>() -> Result<Self> {
+    pub(crate) fn new<T: Driver<Bus = Pci>>() -> Result<Self> {
         let len = match T::Regions::TAKEN {
             Some(_) => usize::try_from(T::Regions::SIZE)?,
             None => 0,
@@ -161,14 +162,14 @@ fn now() -> i64 {
 #[must_use = "a page that is not given back stays memory until the device is reset or closed"]
 pub struct Taken<T: Traps>(PhantomData<fn(T)>);
 
-impl<T: Traps> Taken<T> {
+impl<T: Traps + Driver<Bus = Pci>> Taken<T> {
     /// Returns the memory that user space sees.
     pub fn memory<'a, const SIZE: usize>(&self, dev: &'a Device<T, Open>) -> Memory<'a, SIZE> {
         dev.memory()
     }
 }
 
-impl<T: Traps> Device<T, Open> {
+impl<T: Traps + Driver<Bus = Pci>> Device<T, Open> {
     /// Takes the page from user space. `fill` is to make the memory look like the device, and must not
     /// wait for anybody: faults of all mappings wait for it.
     ///
@@ -250,7 +251,7 @@ impl<T: Traps> Device<T, Open> {
     }
 }
 
-impl<T: Driver> Device<T> {
+impl<T: Driver<Bus = Pci>> Device<T> {
     /// Takes `memory_lock` for writing, at a time when no fault should be half way.
     ///
     /// KVM looks for a page, has a fault fill it in, and looks once more: if it is gone by then, it ends

@@ -2,23 +2,23 @@
 
 //! A VFIO device of a variant driver, from probe to its last reference.
 
-use super::{
-    Bound,
-    Context,
-    Driver,
-    Normal,
-    Session, //
-};
 use crate::{
     bindings,
+    bus::Bus,
     counters::{
         self,
         Counters, //
     },
-    guest_memory::GuestMemory,
+    dma_logging::Profile as _,
     last_error::LastError,
-    region::page::StandIn,
-    stats::Stats, //
+    migration::Profile as _,
+    session::Session,
+    stats::Stats,
+    Bound,
+    Context,
+    Driver,
+    Normal,
+    Open, //
 };
 use core::{
     marker::PhantomData,
@@ -27,11 +27,9 @@ use core::{
 };
 use kernel::{
     debugfs,
-    device::CoreInternal,
     error::from_err_ptr,
     fmt,
     new_mutex,
-    pci,
     prelude::*,
     sync::{
         aref::{
@@ -53,29 +51,28 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// - `core` is at offset 0 and was initialised by `vfio_pci_core_init_dev()`.
+/// - `core` is at offset 0 and was initialised by the core of the bus.
 /// - The reference count of the `vfio_device` owns the allocation.
 /// - If `inner.session` is `Some`, the device is open.
 #[repr(C)]
 pub struct Device<T: Driver, C: Context = Normal> {
-    core: Opaque<bindings::vfio_pci_core_device>,
-    pub(super) inner: Inner<T>,
+    core: Opaque<<T::Bus as Bus>::Core>,
+    pub(crate) inner: Inner<T>,
     _context: PhantomData<C>,
 }
 
 /// In place of a state of the uAPI.
-pub(super) const NOT_OPEN: u32 = u32::MAX;
+pub(crate) const NOT_OPEN: u32 = u32::MAX;
 
 #[pin_data]
-pub(super) struct Inner<T: Driver> {
+pub(crate) struct Inner<T: Driver> {
     /// Number of resets so far; wraps.
     reset_epoch: Atomic<u32>,
     /// What `session` holds, for those who must not wait for it: the state of the uAPI, or
     /// [`NOT_OPEN`], and the number of resets that it knows of.
-    pub(super) shown_state: Atomic<u32>,
-    pub(super) shown_epoch: Atomic<u32>,
-    guest_memory: GuestMemory,
-    stand_in: StandIn,
+    pub(crate) shown_state: Atomic<u32>,
+    pub(crate) shown_epoch: Atomic<u32>,
+    bus: <T::Bus as Bus>::State,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
     counters: Arc<Counters>,
@@ -84,7 +81,7 @@ pub(super) struct Inner<T: Driver> {
     #[pin]
     debugfs: Mutex<Option<Files>>,
     #[pin]
-    pub(super) session: Mutex<Option<Session<T>>>,
+    pub(crate) session: Mutex<Option<Session<T>>>,
     #[pin]
     data: T,
 }
@@ -148,7 +145,7 @@ impl Files {
 impl<T: Driver> Inner<T> {
     fn new<'a>(
         data: impl PinInit<T, Error> + 'a,
-        stand_in: StandIn,
+        bus: <T::Bus as Bus>::State,
         stats: Arc<Stats>,
         last_error: Arc<LastError>,
         counters: Arc<Counters>,
@@ -158,8 +155,7 @@ impl<T: Driver> Inner<T> {
             reset_epoch: Atomic::new(0),
             shown_state: Atomic::new(NOT_OPEN),
             shown_epoch: Atomic::new(0),
-            guest_memory: GuestMemory::new(),
-            stand_in,
+            bus,
             stats,
             last_error,
             counters,
@@ -171,36 +167,41 @@ impl<T: Driver> Inner<T> {
 }
 
 impl<T: Driver> Device<T> {
-    /// Allocates the device of a PCI function that is being probed.
-    pub(super) fn new(
-        pdev: &pci::Device<CoreInternal<'_>>,
-        info: Option<&T::IdInfo>,
+    /// Allocates the device of a parent that is being probed, with its own directory in `debugfs`.
+    ///
+    /// # Safety
+    ///
+    /// `parent` must be a valid device. The release of `ops_until_initialised` must free the allocation
+    /// and not touch `inner`; that of `ops` must drop `inner` before. The `init` of the former must
+    /// initialise `core`.
+    pub(crate) unsafe fn new<'a>(
+        parent: *mut kernel::bindings::device,
         debugfs: &debugfs::Dir,
+        ops_until_initialised: &'static bindings::vfio_device_ops,
+        ops: &'static bindings::vfio_device_ops,
+        data: impl PinInit<T, Error> + 'a,
     ) -> Result<ARef<Self>> {
         const_assert!(offset_of!(Device<T>, core) == 0);
         const_assert!(T::COUNTERS.len() <= counters::MAX);
 
-        // A reference to `pci::Device<Core>`, which is what drivers are given.
-        let core_dev: &pci::Device<kernel::device::Core<'_>> = pdev;
-        let bdf: &kernel::device::Device = pdev.as_ref();
-        let stand_in = StandIn::new::<T>()?;
+        // SAFETY: It is valid by the caller.
+        let parent_device =
+            unsafe { kernel::device::Device::<kernel::device::Normal>::from_raw(parent) };
+        let name = parent_device.name();
+        let bus = T::Bus::new_state::<T>()?;
         let stats = Arc::pin_init(Stats::new(), GFP_KERNEL)?;
         let last_error = Arc::pin_init(LastError::new(), GFP_KERNEL)?;
         let counters = Arc::new(Counters::new(T::COUNTERS), GFP_KERNEL)?;
-        let dir = debugfs.subdir(bdf.name());
+        let dir = debugfs.subdir(name);
         let files = Files::new(&dir, &stats, &last_error, &counters)?;
 
-        // CAST: `pci::Device` is a transparent wrapper of `struct pci_dev`.
-        let raw = core::ptr::from_ref(pdev)
-            .cast_mut()
-            .cast::<kernel::bindings::pci_dev>();
-        // SAFETY: `pdev` is valid and being probed; the size is that of the type that is put there.
+        // SAFETY: `parent` is valid and being probed; the size is that of the type that is put there.
         // The ops are `'static` and drop nothing that is not initialised yet.
         let vdev = from_err_ptr(unsafe {
             bindings::_vfio_alloc_device(
                 core::alloc::Layout::new::<Self>().pad_to_align().size(),
-                &raw mut (*raw).dev,
-                &Self::OPS_UNTIL_INITIALISED,
+                parent,
+                ops_until_initialised,
             )
         })?;
         let this = vdev.cast::<Self>();
@@ -210,23 +211,16 @@ impl<T: Driver> Device<T> {
         let result = unsafe {
             pin_init::raw_try_init(
                 &raw mut (*this).inner,
-                Inner::new(
-                    T::probe(core_dev, info),
-                    stand_in,
-                    stats,
-                    last_error,
-                    counters,
-                    files,
-                ),
+                Inner::new(data, bus, stats, last_error, counters, files),
             )
         };
         if let Err(err) = result {
-            // SAFETY: Drops the only reference; `OPS_UNTIL_INITIALISED` leaves `inner` alone.
+            // SAFETY: Drops the only reference; `ops_until_initialised` leaves `inner` alone.
             unsafe { kernel::bindings::put_device(&raw mut (*vdev).device) };
             return Err(err);
         }
         // SAFETY: The device is not registered, so nobody reads `ops`; `inner` is initialised.
-        unsafe { (*vdev).ops = &Self::OPS };
+        unsafe { (*vdev).ops = ops };
 
         // INVARIANT: `core` was initialised by the `init` callback, the session is `None`.
         // SAFETY: The reference that `_vfio_alloc_device()` has counted is ours.
@@ -239,12 +233,32 @@ impl<T: Driver> Device<T> {
         unsafe { Pin::new_unchecked(&self.inner.data) }
     }
 
-    pub(crate) fn as_core(&self) -> *mut bindings::vfio_pci_core_device {
+    /// Says what the device can do, to the core.
+    ///
+    /// # Safety
+    ///
+    /// Must be called from `init`, with its argument.
+    pub(crate) unsafe fn declare(vdev: *mut bindings::vfio_device) {
+        // SAFETY: `_vfio_alloc_device()` calls `init` with memory that nobody else knows yet.
+        unsafe {
+            (*vdev).migration_flags = T::Migration::FLAGS;
+            (*vdev).mig_ops = match T::Migration::OPS {
+                Some(ops) => ops,
+                None => core::ptr::null(),
+            };
+            (*vdev).log_ops = match T::DmaLogging::OPS {
+                Some(ops) => ops,
+                None => core::ptr::null(),
+            };
+        }
+    }
+
+    pub(crate) fn as_core(&self) -> *mut <T::Bus as Bus>::Core {
         self.core.get()
     }
 
     pub(crate) fn as_vdev(&self) -> *mut bindings::vfio_device {
-        // CAST: `vdev` is the first field, see `from_vdev()`.
+        // CAST: `vdev` is the first field, as `Bus` promises.
         self.as_core().cast()
     }
 
@@ -252,17 +266,12 @@ impl<T: Driver> Device<T> {
     ///
     /// `vdev` must have been allocated by [`Device::new()`] and be valid for `'a`.
     pub(crate) unsafe fn from_vdev<'a>(vdev: *mut bindings::vfio_device) -> &'a Self {
-        const_assert!(offset_of!(bindings::vfio_pci_core_device, vdev) == 0);
-        // SAFETY: Both embeddings are at offset 0, the rest is the caller's promise.
+        // SAFETY: Both embeddings are at offset 0, one by `Bus`, the rest is the caller's promise.
         unsafe { &*vdev.cast::<Self>() }
     }
 
-    pub(crate) fn guest_memory(&self) -> &GuestMemory {
-        &self.inner.guest_memory
-    }
-
-    pub(crate) fn stand_in(&self) -> &StandIn {
-        &self.inner.stand_in
+    pub(crate) fn bus_state(&self) -> &<T::Bus as Bus>::State {
+        &self.inner.bus
     }
 
     pub(crate) fn stats(&self) -> &Stats {
@@ -286,7 +295,7 @@ impl<T: Driver> Device<T> {
     }
 
     /// The device is being unbound.
-    pub(super) fn remove_debugfs(&self) {
+    pub(crate) fn remove_debugfs(&self) {
         let files = self.inner.debugfs.lock().take();
 
         // Outside of the lock: it waits for readers.
@@ -298,7 +307,7 @@ impl<T: Driver> Device<T> {
         self.inner.reset_epoch.load(Acquire)
     }
 
-    pub(super) fn note_reset(&self) {
+    pub(crate) fn note_reset(&self) {
         // Pairs with the `Acquire` in `epoch()`: who sees the number sees the reset device.
         self.inner.reset_epoch.fetch_add(1, Release);
     }
@@ -308,7 +317,7 @@ impl<T: Driver> Device<T> {
     /// # Safety
     ///
     /// Must be called once, from `release`.
-    pub(super) unsafe fn drop_inner(vdev: *mut bindings::vfio_device) {
+    pub(crate) unsafe fn drop_inner(vdev: *mut bindings::vfio_device) {
         // SAFETY: `release` is called once, with the last reference gone.
         unsafe { core::ptr::drop_in_place(&raw mut (*vdev.cast::<Self>()).inner) };
     }
@@ -329,11 +338,26 @@ impl<T: Driver> Device<T, Bound> {
         unsafe { &*(*dev).driver_data.cast::<Self>() }
     }
 
-    /// Returns the PCI function.
-    pub fn pci(&self) -> &pci::Device {
-        // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver by the
-        // context.
-        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
+    /// Returns the device that this one is of.
+    pub fn parent(&self) -> &kernel::device::Device {
+        // SAFETY: `vfio_init_device()` has set `dev`, which is bound to this driver by the context.
+        unsafe { kernel::device::Device::from_raw((*self.as_vdev()).dev) }
+    }
+}
+
+impl<T: Driver> Device<T, Open> {
+    /// Returns the device that this one is of.
+    pub fn parent(&self) -> &kernel::device::Device {
+        // SAFETY: `vfio_init_device()` has set `dev`, which is bound to this driver as long as the
+        // device is open: `vfio_unregister_group_dev()` waits for the last close.
+        unsafe { kernel::device::Device::from_raw((*self.as_vdev()).dev) }
+    }
+
+    /// Returns whether user space asked for `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`.
+    pub(crate) fn precopy_info_v2(&self) -> bool {
+        // SAFETY: A byte that the core sets once while the device is open; a stale value is that of
+        // a moment ago.
+        unsafe { (&raw const (*self.as_vdev()).precopy_info_v2).read_volatile() != 0 }
     }
 }
 

@@ -15,13 +15,11 @@
 //! only the presence of such a device forbids. So containers are read only if the driver has been
 //! told to, see [`Driver::reads_containers()`].
 
+use super::Driver;
 use crate::{
     bindings,
-    pci::{
-        Device,
-        Driver,
-        Open, //
-    }, //
+    Device,
+    Open, //
 };
 use kernel::{
     error::to_result,

@@ -2,7 +2,7 @@
 
 //! What a reference to a [`Device`] allows, as types.
 
-use super::{
+use crate::{
     Device,
     Driver, //
 };
@@ -18,7 +18,7 @@ pub struct Normal;
 /// [`sysfs`](crate::sysfs). Whether it is open is not known, and cannot be waited for.
 pub struct Bound;
 
-/// The device is between `open_device()` and `close_device()`: its BARs are mapped.
+/// The device is between `open_device()` and `close_device()`: the hardware is the core's to reach.
 pub struct Open;
 
 impl Context for Normal {}

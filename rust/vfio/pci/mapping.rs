@@ -3,14 +3,13 @@
 //! How mappings of the trapped BAR are filled in: with the device, or with the memory that stands in
 //! for a page that was [taken](super::page).
 
-use super::Profile as _;
+use super::Pci;
 use crate::{
     bindings,
-    pci::{
-        Device,
-        Driver, //
-    },
-    staging::rwsem::ReadGuard, //
+    region::Profile as _,
+    staging::rwsem::ReadGuard,
+    Device,
+    Driver, //
 };
 use kernel::bindings::{
     vm_fault,
@@ -18,7 +17,7 @@ use kernel::bindings::{
     PAGE_SHIFT, //
 };
 
-impl<T: Driver> Device<T> {
+impl<T: Driver<Bus = Pci>> Device<T> {
     /// For mappings of the trapped BAR, if the driver has a page to take.
     pub(crate) const VM_OPS: kernel::bindings::vm_operations_struct =
         kernel::bindings::vm_operations_struct {

@@ -2,13 +2,9 @@
 
 //! The time between open and close, and the lock over it.
 
-use super::{
-    device::NOT_OPEN,
-    Device,
-    Driver,
-    Open, //
-};
 use crate::{
+    bus::Bus,
+    device::NOT_OPEN,
     dma_logging::{
         self,
         Profile as _, //
@@ -17,7 +13,9 @@ use crate::{
         self,
         Profile as _, //
     },
-    staging::pm_runtime::Active, //
+    Device,
+    Driver,
+    Open, //
 };
 use kernel::{
     prelude::*,
@@ -32,21 +30,27 @@ pub(crate) struct Session<T: Driver> {
     pub(crate) dma_log: <T::DmaLogging as dma_logging::Profile<T>>::State,
 }
 
+/// A device that is not in low power, as long as the first of these lives, and its session.
+type Settled<'a, T> = (
+    <<T as Driver>::Bus as Bus>::Awake<'a>,
+    &'a Device<T, Open>,
+    &'a mut Session<T>,
+);
+
 impl<T: Driver> Device<T> {
     /// Opens the session of a device that the core has enabled.
     ///
     /// # Safety
     ///
-    /// Must be called from `open_device()`, after `vfio_pci_core_enable()`.
-    pub(super) unsafe fn open_session(&self) -> Result {
+    /// Must be called from `open_device()`, after the core of the bus has enabled the device.
+    pub(crate) unsafe fn open_session(&self) -> Result {
         // Before anything is looked at: a reset from here on is noticed.
         let epoch = self.epoch();
         let mut session = self.inner.session.lock();
-        // SAFETY: By the requirement on the caller the BARs are mapped, and stay so during the
-        // call.
+        // SAFETY: By the requirement on the caller it is enabled, and stays so during the call.
         let dev = unsafe { self.as_open() };
 
-        dev.decode_memory();
+        T::Bus::make_reachable(dev);
         T::open(dev)?;
         let migration = T::Migration::initial(dev)?;
         T::Migration::publish(dev, Some(&migration));
@@ -64,10 +68,10 @@ impl<T: Driver> Device<T> {
     ///
     /// # Safety
     ///
-    /// Must be called from `close_device()`, before `vfio_pci_core_close_device()`.
-    pub(super) unsafe fn close_session(&self) {
+    /// Must be called from `close_device()`, before the core of the bus disables the device.
+    pub(crate) unsafe fn close_session(&self) {
         let mut session = self.inner.session.lock();
-        // SAFETY: By the requirement on the caller the BARs are still mapped.
+        // SAFETY: By the requirement on the caller it is still enabled.
         let dev = unsafe { self.as_open() };
 
         // INVARIANT: The device is being closed.
@@ -75,8 +79,8 @@ impl<T: Driver> Device<T> {
             T::DmaLogging::stop(dev, &mut session.dma_log);
         }
         // The core resumes the function later, when there is nothing left to do for it.
-        let _resumed = dev.resumed();
-        dev.discard_page();
+        let _awake = T::Bus::wake(dev);
+        T::Bus::forget(dev);
         T::close(dev);
         T::Migration::publish(dev, None);
     }
@@ -93,7 +97,7 @@ impl<T: Driver> Device<T> {
         op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
     ) -> Result<R> {
         let mut guard = self.inner.session.lock();
-        let (_resumed, dev, session) = self.settled(&mut guard)?;
+        let (_awake, dev, session) = self.settled(&mut guard)?;
         let result = op(dev, session);
 
         T::Migration::publish(dev, Some(&session.migration));
@@ -114,7 +118,7 @@ impl<T: Driver> Device<T> {
             // session lock, which is held, it stays so.
             let dev = unsafe { self.as_open() };
 
-            if let (true, Some(_active)) = (session.epoch == self.epoch(), dev.if_resumed()) {
+            if let (true, Some(_awake)) = (session.epoch == self.epoch(), T::Bus::if_awake(dev)) {
                 op(dev, session);
             }
         }
@@ -130,34 +134,31 @@ impl<T: Driver> Device<T> {
     ///
     /// - [`ENODEV`]: the device is not open.
     /// - [`EIO`]: it does not resume.
-    fn settled<'a>(
-        &'a self,
-        session: &'a mut Option<Session<T>>,
-    ) -> Result<(Active<'a>, &'a Device<T, Open>, &'a mut Session<T>)> {
+    fn settled<'a>(&'a self, session: &'a mut Option<Session<T>>) -> Result<Settled<'a, T>> {
         let session = session.as_mut().ok_or(ENODEV)?;
         // SAFETY: By the type invariant the device is open, and as `close_device()` takes the
         // session lock, which is held for `'a`, it stays so.
         let dev = unsafe { self.as_open() };
-        let resumed = dev.resumed()?;
+        let awake = T::Bus::wake(dev)?;
 
         let epoch = self.epoch();
         if session.epoch != epoch {
             // The old state goes first: it drops the links to the data files.
             session.migration = T::Migration::error();
             T::DmaLogging::stop(dev, &mut session.dma_log);
-            dev.discard_page();
-            dev.decode_memory();
+            T::Bus::forget(dev);
+            T::Bus::make_reachable(dev);
             session.migration = T::reset(dev)
                 .and_then(|()| T::Migration::initial(dev))
                 .unwrap_or_else(|err| {
-                    dev_err!(dev.pci(), "not usable after a reset: {err:?}\n");
+                    dev_err!(dev.parent(), "not usable after a reset: {err:?}\n");
                     dev.set_last_error(fmt!("not usable after a reset: errno {}", -err.to_errno()));
                     T::Migration::error()
                 });
             session.epoch = epoch;
             self.inner.shown_epoch.store(epoch, Relaxed);
         }
-        Ok((resumed, dev, session))
+        Ok((awake, dev, session))
     }
 
     /// Leaves the state of the uAPI for [`Self::shown_state()`]; the session lock is held.
@@ -185,7 +186,7 @@ impl<T: Driver> Device<T> {
         }
         // A reset that nobody has settled yet.
         if let Some(mut guard) = self.inner.session.try_lock() {
-            if let Ok((_resumed, dev, session)) = self.settled(&mut guard) {
+            if let Ok((_awake, dev, session)) = self.settled(&mut guard) {
                 T::Migration::publish(dev, Some(&session.migration));
             }
         }
@@ -193,16 +194,16 @@ impl<T: Driver> Device<T> {
     }
 
     /// Takes note of a write to config space, which may have reset the function.
-    pub(super) fn config_written(&self) {
+    pub(crate) fn config_written(&self) {
         // `ENODEV` is fine: a device that is not open has nothing to settle.
         let _ = self.with_session(|dev, _| {
-            dev.decode_memory();
+            T::Bus::make_reachable(dev);
             Ok(())
         });
     }
 
     /// Settles a reset now, if there was one, and not at the next access.
-    pub(super) fn settle(&self) {
+    pub(crate) fn settle(&self) {
         // Not for nothing, as it would end the low power state.
         let pending = |session: &Session<T>| session.epoch != self.epoch();
 
@@ -214,8 +215,7 @@ impl<T: Driver> Device<T> {
 
     /// # Safety
     ///
-    /// The device must be between `vfio_pci_core_enable()` and `vfio_pci_core_disable()` for as
-    /// long as the reference is used.
+    /// The device must be enabled by the core of the bus for as long as the reference is used.
     unsafe fn as_open(&self) -> &Device<T, Open> {
         // SAFETY: The layout does not depend on the context; the caller promises the rest.
         unsafe { &*core::ptr::from_ref(self).cast() }
