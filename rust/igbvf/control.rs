@@ -8,9 +8,13 @@
 //! Messages: `drivers/net/ethernet/intel/igb/e1000_mbx.h`; what they do to the physical function:
 //! `igb_rcv_msg_from_vf()` in `drivers/net/ethernet/intel/igb/igb_main.c`.
 
-use vmf::profile::igbvf_82576::{
-    Filters,
-    Unicast, //
+use vmf::{
+    profile::igbvf_82576::{
+        Filters,
+        Unicast,
+        FEATURE_UNICAST_FILTERS, //
+    },
+    Features, //
 };
 
 /// Number of 32-bit words in a message.
@@ -62,6 +66,16 @@ pub(crate) struct Control {
 }
 
 impl Control {
+    /// Returns the features of the profile that the guest uses.
+    ///
+    /// They follow from what the physical function has agreed to, which is known at all times.
+    pub(crate) fn features(&self) -> Features {
+        let mut used = Features::default();
+
+        used.set(FEATURE_UNICAST_FILTERS, self.unicast.count != 0);
+        used
+    }
+
     /// Takes up the reply to a request of the guest; returns whether it is one.
     ///
     /// What is not a reply is a ping, which the physical function sends on its own account.

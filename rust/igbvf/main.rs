@@ -52,8 +52,6 @@ mod slot;
 #[forbid(unsafe_code)]
 mod snapshot;
 #[forbid(unsafe_code)]
-mod stream;
-#[forbid(unsafe_code)]
 mod traps;
 
 use kernel::{
@@ -68,6 +66,10 @@ use kernel::{
         Relaxed, //
     }, //
 };
+use session::{
+    Format,
+    Provider, //
+};
 use slot::Heads;
 use vfio::{
     dma_logging,
@@ -76,6 +78,7 @@ use vfio::{
     region::Trapped,
     sysfs, //
 };
+use vmf::profile::igbvf_82576::State;
 
 vfio::vfio_pci_device_table!(
     PCI_TABLE,
@@ -85,10 +88,8 @@ vfio::vfio_pci_device_table!(
 
 /// One virtual function. What changes while it is used belongs to the run tokens, see [`run`].
 pub(crate) struct Igbvf {
-    format: format::Format,
+    format: Format<State>,
     heads: Heads,
-    /// The features that the guest uses, for those who must not wait for it.
-    used: format::Used,
     /// The physical function may keep further unicast addresses for this function.
     unicast: Atomic<bool>,
     /// `EIMS` shows the interrupt mask, and not what was written last.
@@ -179,9 +180,9 @@ impl vfio_pci::Driver for Igbvf {
         pdev: &'bound pci::Device<Core<'_>>,
         _info: Option<&'bound Self::IdInfo>,
     ) -> impl PinInit<Self, Error> + 'bound {
-        format::Format::new(pdev).map(|format| {
-            let heads = if format.has_one_step_dma() && module_parameters::recognise_models.value()
-            {
+        format::of(pdev).map(|format| {
+            let recognised = format::has_one_step_dma(&format);
+            let heads = if recognised && module_parameters::recognise_models.value() {
                 dev_info!(pdev, "a model with one-step-dma: its heads are relied on\n");
                 Heads::Exact
             } else {
@@ -191,7 +192,6 @@ impl vfio_pci::Driver for Igbvf {
             Self {
                 format,
                 heads,
-                used: format::Used::new(),
                 unicast: Atomic::new(false),
                 shows_mask: Atomic::new(false),
                 loads: Atomic::new(0),
@@ -201,6 +201,14 @@ impl vfio_pci::Driver for Igbvf {
 
     fn reads_containers() -> bool {
         module_parameters::log_containers.value()
+    }
+}
+
+impl Provider for Igbvf {
+    type State = State;
+
+    fn format(&self) -> &Format<State> {
+        &self.format
     }
 }
 

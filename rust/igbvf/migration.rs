@@ -6,23 +6,21 @@
 //! from other DMA; `RUNNING_P2P` to `STOP` has nothing left to do.
 
 use super::{
-    format::features,
     restore,
     run::{
         Quiesced,
         Running,
         Stopped, //
     },
-    shadow::Shadow,
     snapshot,
-    stream::{
-        Incoming,
-        Outgoing, //
-    },
     Device,
     Igbvf, //
 };
 use kernel::prelude::*;
+use session::{
+    Incoming,
+    Outgoing, //
+};
 use vfio::migration::{
     Failed,
     Live,
@@ -44,14 +42,14 @@ impl Migration for Igbvf {
     type P2p = WithP2p;
     type PreCopy = WithPreCopy;
     type Saving = Outgoing;
-    type Resuming = KBox<Incoming>;
+    type Resuming = KBox<Incoming<Self>>;
 
     fn publish(dev: &Device, run: Option<RunRef<'_, Self>>) {
-        dev.data().used.set(match run {
+        dev.data().format.set_used(match run {
             None => Features::default(),
-            Some(RunRef::Running(run)) => features(&run.shadow().mailbox.control),
-            Some(RunRef::Quiesced(run)) => features(&run.shadow().mailbox.control),
-            Some(RunRef::Stopped(run)) => features(&run.shadow().mailbox.control),
+            Some(RunRef::Running(run)) => run.shadow().features(),
+            Some(RunRef::Quiesced(run)) => run.shadow().features(),
+            Some(RunRef::Stopped(run)) => run.shadow().features(),
         });
     }
 
@@ -62,21 +60,21 @@ impl Migration for Igbvf {
 
     fn save(dev: &Device, stopped: &mut Stopped) -> Result<Outgoing> {
         // What cannot be expressed is for `read()` to say, not for the arc.
-        let mut stream = match Outgoing::new(dev, stopped.shadow()) {
+        let mut stream = match Outgoing::new(dev, &stopped.shadow().features()) {
             Err(err) if err == EOPNOTSUPP => Outgoing::plain(dev)?,
             result => result?,
         };
 
         let state = snapshot::save(dev, stopped);
-        stream.complete(dev, stopped.shadow(), state);
+        stream.complete(dev, &stopped.shadow().features(), state);
         Ok(stream)
     }
 
-    fn resume(dev: &Device, _stopped: &Stopped) -> Result<KBox<Incoming>> {
+    fn resume(dev: &Device, _stopped: &Stopped) -> Result<KBox<Incoming<Self>>> {
         Incoming::new(dev)
     }
 
-    fn receive(dev: &Device, stream: &mut KBox<Incoming>, data: &[u8]) -> Result<Progress> {
+    fn receive(dev: &Device, stream: &mut KBox<Incoming<Self>>, data: &[u8]) -> Result<Progress> {
         Ok(if stream.feed(dev, data)? {
             Progress::Complete
         } else {
@@ -87,7 +85,7 @@ impl Migration for Igbvf {
     fn load(
         dev: &Device,
         mut stopped: Stopped,
-        stream: &mut KBox<Incoming>,
+        stream: &mut KBox<Incoming<Self>>,
     ) -> Transition<Stopped, Stopped> {
         let result = match stream.state() {
             Some(state) => restore::load(dev, &mut stopped, state),
@@ -100,7 +98,7 @@ impl Migration for Igbvf {
         }
     }
 
-    fn finish(dev: &Device, stream: &KBox<Incoming>) -> Result {
+    fn finish(dev: &Device, stream: &KBox<Incoming<Self>>) -> Result {
         stream.finish(dev)
     }
 
@@ -137,26 +135,26 @@ impl P2p for Igbvf {
 
 impl PreCopy for Igbvf {
     fn precopy(dev: &Device, live: Live<'_, Self>) -> Result<Outgoing> {
-        let stream = Outgoing::new(dev, shadow(&live))?;
+        let stream = Outgoing::new(dev, &features(&live))?;
 
         snapshot::expressible(dev, live)?;
         Ok(stream)
     }
 
     fn refresh(dev: &Device, live: Live<'_, Self>, stream: &mut Outgoing) -> Result {
-        stream.refresh(dev, shadow(&live))
+        stream.refresh(dev, &features(&live))
     }
 
     fn complete(dev: &Device, stopped: &mut Stopped, stream: &mut Outgoing) -> Result {
         let state = snapshot::save(dev, stopped);
-        stream.complete(dev, stopped.shadow(), state);
+        stream.complete(dev, &stopped.shadow().features(), state);
         Ok(())
     }
 }
 
-fn shadow<'a>(live: &Live<'a, Igbvf>) -> &'a Shadow {
+fn features(live: &Live<'_, Igbvf>) -> Features {
     match live {
-        Live::Running(run) => run.shadow(),
-        Live::Quiesced(run) => run.shadow(),
+        Live::Running(run) => run.shadow().features(),
+        Live::Quiesced(run) => run.shadow().features(),
     }
 }

@@ -15,6 +15,7 @@ use super::{
         V2PMAILBOX, //
     }, //
 };
+use vmf::Features;
 
 /// Bits of `V2PMAILBOX` that reading clears.
 pub(crate) const R2C: u32 = 0xb0;
@@ -31,6 +32,11 @@ pub(crate) struct Shadow {
 }
 
 impl Shadow {
+    /// Returns the features of the profile that the guest uses.
+    pub(crate) fn features(&self) -> Features {
+        self.mailbox.control.features()
+    }
+
     /// Takes up what a read of the mailbox's register by anyone has returned, and so cleared.
     ///
     /// `reply` reads the start of the mailbox memory, if there may be a reply.

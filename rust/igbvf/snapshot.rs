@@ -38,7 +38,6 @@ use super::{
         Mailbox,
         Shadow, //
     },
-    stream,
     Device,
     Igbvf, //
 };
@@ -163,7 +162,7 @@ pub(crate) fn expressible(dev: &Device, live: Live<'_, Igbvf>) -> Result {
     let state = read(bar, shadow, &hidden)?;
 
     state.validate().map_err(|refusal| {
-        stream::not_expressible(dev, refusal);
+        session::not_expressible(dev, refusal);
         EOPNOTSUPP
     })?;
     startable(dev, &state)

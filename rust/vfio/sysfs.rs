@@ -36,10 +36,10 @@ use kernel::{
 /// ```ignore
 /// impl sysfs::Group for MyDriver {
 ///     const DIRECTORY: &'static CStr = c"migration_format";
-///     const TEXT: &'static [sysfs::Text<Self>] = &[
+///     const TEXT: &'static [&'static [sysfs::Text<Self>]] = &[&[
 ///         sysfs::Text::read_only(c"profile", |_, page| write!(page, "{}", PROFILE)),
 ///         sysfs::Text::read_write(c"target_version", show_target, store_target),
-///     ];
+///     ]];
 ///     const BINARY: &'static [sysfs::Binary<Self>] =
 ///         &[sysfs::Binary::read_only(c"descriptor", descriptor)];
 /// }
@@ -47,8 +47,8 @@ use kernel::{
 pub trait Group: Driver<Attributes = Enabled<Self>> {
     /// Name of the directory. sysfs has no directories inside of it.
     const DIRECTORY: &'static CStr;
-    /// Attributes that are one line of text.
-    const TEXT: &'static [Text<Self>] = &[];
+    /// Attributes that are one line of text, in lists of whoever defines them.
+    const TEXT: &'static [&'static [Text<Self>]] = &[];
     /// Attributes that are bytes.
     const BINARY: &'static [Binary<Self>] = &[];
 }

@@ -38,14 +38,20 @@ pub(super) struct Tables<T: Group>(PhantomData<T>);
 
 impl<T: Group> Tables<T> {
     const TEXT: &'static List<bindings::attribute> = &{
-        assert!(T::TEXT.len() <= MAX, "too many attributes");
         let mut list = [core::ptr::null(); MAX + 1];
-        let mut index = 0;
+        let (mut count, mut of) = (0, 0);
 
-        while index < T::TEXT.len() {
-            // CAST: the C structure is the first field, and the first of its own is the attribute.
-            list[index] = (&raw const T::TEXT[index]).cast();
-            index += 1;
+        while of < T::TEXT.len() {
+            let mut index = 0;
+            while index < T::TEXT[of].len() {
+                assert!(count < MAX, "too many attributes");
+                // CAST: the C structure is the first field, and the first of its own is the
+                // attribute.
+                list[count] = (&raw const T::TEXT[of][index]).cast();
+                count += 1;
+                index += 1;
+            }
+            of += 1;
         }
         list
     };

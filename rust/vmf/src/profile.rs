@@ -42,6 +42,28 @@ mod verifier;
 pub use self::verifier::Verifier;
 
 use self::spec::Profile;
+use crate::{error::Refusal, reader::Visitor, writer::Writer};
+
+/// What the streams of a profile carry, for who has to do with more than one.
+pub trait Carried: Sized {
+    /// Collects one from a stream.
+    type Loader: Visitor + Default + Send + Sync;
+
+    /// The profile.
+    const PROFILE: &'static Profile;
+    /// The largest length in bytes of all its sections in a stream.
+    const LEN_MAX: usize;
+
+    /// Appends the sections in their order, as `version` has them.
+    ///
+    /// # Errors
+    ///
+    /// As `write()` of the type.
+    fn write(&self, version: u32, writer: &mut Writer<'_>) -> Result<(), Refusal>;
+
+    /// Returns what was collected, once the stream is verified and every section was there.
+    fn loaded(loader: &Self::Loader) -> Option<&Self>;
+}
 
 /// All profiles.
 pub static ALL: &[&Profile] = &[&igbvf_82576::PROFILE];

@@ -20,11 +20,11 @@ pub(super) fn text(profile: &Profile) -> String {
         false => "",
     };
     format!(
-        "use super::{{{names} PROFILE}};
+        "use super::{{{names} PROFILE, STATE_LEN_MAX}};
         use crate::{{
             descriptor::Descriptor,
             error::{{Code, Refusal}},
-            profile::{{presence::Presence, spec::Features}},
+            profile::{{presence::Presence, spec::{{Features, Profile}}, Carried}},
             reader::{{Section, Visitor}},
             writer::Writer,
         }};
@@ -80,6 +80,20 @@ pub(super) fn text(profile: &Profile) -> String {
             /// Returns the state, once the stream is verified and every section was there.
             pub fn state(&self) -> Option<&State> {{
                 self.complete.then_some(&self.state)
+            }}
+        }}
+
+        impl Carried for State {{
+            type Loader = Loader;
+            const PROFILE: &'static Profile = &PROFILE;
+            const LEN_MAX: usize = STATE_LEN_MAX;
+
+            fn write(&self, version: u32, writer: &mut Writer<'_>) -> Result<(), Refusal> {{
+                State::write(self, version, writer)
+            }}
+
+            fn loaded(loader: &Loader) -> Option<&Self> {{
+                loader.state()
             }}
         }}
 

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Attributes by which the end of a migration is known before it begins: `migration_format/`.
+//!
+//! `cat SOURCE/descriptor >DESTINATION/check` is the whole protocol: the verdict is that of the
+//! `write()` of a migration, by the same function.
+
+use super::{
+    errno,
+    preamble::Preamble,
+    Line,
+    Provider,
+    CRC, //
+};
+use core::marker::PhantomData;
+use kernel::prelude::*;
+use vfio::{
+    sysfs::{
+        Binary,
+        Page,
+        Text, //
+    },
+    Bound,
+    Device, //
+};
+use vmf::{
+    profile::Carried,
+    registry,
+    Capabilities,
+    Match,
+    Version,
+    DESCRIPTOR_MAX, //
+};
+
+/// The directory that the attributes are in.
+pub const DIRECTORY: &CStr = c"migration_format";
+
+/// The attributes that all providers have; limits are the profile's, see [`limit()`].
+pub struct Handshake<T>(PhantomData<T>);
+
+impl<T: Provider> Handshake<T> {
+    /// Those that are one line of text.
+    pub const TEXT: &'static [Text<T>] = &[
+        Text::read_only(c"container_version", |_, page| {
+            write!(page, "{}.{}", registry::MAJOR, registry::MINOR)
+        }),
+        Text::read_only(c"registry_revision", |_, page| {
+            write!(page, "{}", registry::REGISTRY_REVISION)
+        }),
+        Text::read_only(c"profile", |dev, page| {
+            write!(page, "{}", caps(dev).profile_name)
+        }),
+        Text::read_only(c"profile_uuid", |dev, page| {
+            uuid(&caps(dev).profile_uuid, page)
+        }),
+        Text::read_only(c"profile_version", |dev, page| {
+            write!(page, "{}", caps(dev).version)
+        }),
+        Text::read_only(c"profile_floor", |dev, page| {
+            write!(page, "{}", caps(dev).floor)
+        }),
+        Text::read_only(c"min_reader", |dev, page| {
+            let of = |version: &Version| version.min_reader;
+            write!(
+                page,
+                "{}",
+                <T::State as Carried>::PROFILE
+                    .version(target(dev))
+                    .map_or(0, of)
+            )
+        }),
+        Text::read_only(c"features", |dev, page| {
+            let [low, high] = caps(dev).features.0;
+            write!(page, "0x{high:016x}{low:016x}")
+        }),
+        Text::read_only(c"subsystem_rule", |dev, page| match caps(dev).subsystem {
+            Match::Any => write!(page, "any"),
+            Match::Equal => write!(page, "equal"),
+        }),
+        Text::read_only(c"stream_max", |dev, page| {
+            write!(page, "{}", caps(dev).stream_max)
+        }),
+        Text::read_write(
+            c"max_profile_version",
+            |dev, page| write!(page, "{}", dev.data().format().newest()),
+            |dev, text| {
+                let version = text.parse().map_err(|_| EINVAL)?;
+                dev.data().format().set_newest(version)
+            },
+        ),
+        Text::read_write(
+            c"target_profile_version",
+            |dev, page| write!(page, "{}", target(dev)),
+            |dev, text| {
+                let version = text.parse().map_err(|_| EINVAL)?;
+                dev.data().format().set_target(version)
+            },
+        ),
+    ];
+    /// Those that are bytes.
+    pub const BINARY: &'static [Binary<T>] = &[
+        Binary::read_only(c"descriptor", descriptor),
+        Binary::write_only(c"check", check),
+    ];
+}
+
+fn caps<T: Provider>(dev: &Device<T, Bound>) -> Capabilities {
+    dev.data().get_ref().format().capabilities()
+}
+
+fn target<T: Provider>(dev: &Device<T, Bound>) -> u32 {
+    dev.data().format().target()
+}
+
+fn uuid(bytes: &[u8; 16], page: &mut Page<'_>) -> Result {
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            write!(page, "-")?;
+        }
+        write!(page, "{byte:02x}")?;
+    }
+    Ok(())
+}
+
+/// Shows a limit of the profile: what an attribute `limit_…` of a driver has to say.
+///
+/// # Errors
+///
+/// - [`ENODATA`]: the profile has no such limit.
+pub fn limit<T: Provider, const ID: u16>(dev: &Device<T, Bound>, page: &mut Page<'_>) -> Result {
+    let caps = caps(dev);
+    let mut limits = caps.limits.as_slice().iter();
+    let limit = limits.find(|limit| limit.id == ID).ok_or(ENODATA)?;
+
+    write!(page, "{}", limit.value)
+}
+
+/// Returns the start of a stream that would be saved now.
+///
+/// # Errors
+///
+/// - [`EOPNOTSUPP`]: the target version has no words for what the guest uses.
+fn descriptor<T: Provider>(dev: &Device<T, Bound>) -> Result<KVVec<u8>> {
+    let format = dev.data().get_ref().format();
+    // Everybody may read this, so nothing is logged; the session says why.
+    let (_, bytes) = Preamble::new(format, &format.used(), |_| ())?;
+
+    Ok(bytes)
+}
+
+/// Judges the start of a stream that could be loaded here.
+///
+/// # Errors
+///
+/// Those of a `write()` of the same bytes.
+fn check<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8]) -> Result {
+    let mut buffer = KVVec::new();
+
+    buffer.resize(DESCRIPTOR_MAX, 0, GFP_KERNEL)?;
+    vmf::preflight(bytes, &caps(dev), CRC, &mut buffer).map_err(|error| {
+        dev_info!(dev.parent(), "check: {}\n", Line(error));
+        errno(error.code)
+    })
+}
