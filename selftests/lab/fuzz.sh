@@ -21,7 +21,7 @@ FUZZ_RUSTFLAGS=(
 )
 
 # Longest input of a target in bytes; a stream of the profile is about 1 KiB.
-declare -A FUZZ_LEN=([reader]=4096 [structured]=2048 [check]=4200 [roundtrip]=2048)
+declare -A FUZZ_LEN=([reader]=4096 [structured]=2048 [check]=4200 [roundtrip]=2048 [model]=2048)
 
 # The targets: one program each.
 fuzz_targets() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! What the fuzz targets demand of the codec.
+//! What the fuzz targets demand of the codec, and of the model of a device.
 //!
 //! Each target is a function of bytes that panics if the codec breaks a promise; the programs in
 //! `src/bin` hand it what libFuzzer makes up. All that depends on the codec's interface is in
@@ -9,17 +9,21 @@
 //! - [`reader`]: any bytes, in any pieces;
 //! - [`structured`]: a good stream with some edits, and all checksums right: what gets past them;
 //! - [`check`]: any descriptor payload, judged in three ways;
-//! - [`roundtrip`]: any state of a device, out and in again.
+//! - [`roundtrip`]: any state of a device, out and in again;
+//! - [`model`]: any guest of the device in `rust/igbvf_model`.
 
 pub mod assemble;
 pub mod codec;
 pub mod edit;
 pub mod examine;
+mod model;
 pub mod seeds;
 
 use arbitrary::{Arbitrary, Unstructured};
 
 use codec::Profile;
+
+pub use model::model;
 
 /// Any bytes: the verdict depends on nothing else, and an error is for good.
 pub fn reader(data: &[u8]) {
