@@ -8,14 +8,13 @@ use super::{
     slot::Heads,
     Igbvf, //
 };
-use kernel::prelude::*;
 use session::handshake::{
     limit,
     Handshake,
     DIRECTORY, //
 };
 use vfio::sysfs::{
-    Binary,
+    Directory,
     Group,
     Text, //
 };
@@ -26,18 +25,20 @@ use vmf::profile::igbvf_82576::{
 };
 
 impl Group for Igbvf {
-    const DIRECTORY: &'static CStr = DIRECTORY;
-    const TEXT: &'static [&'static [Text<Self>]] = &[
-        Handshake::<Self>::TEXT,
-        &[
-            Text::read_only(c"limit_rx-queues", limit::<Self, LIMIT_RX_QUEUES>),
-            Text::read_only(c"limit_tx-queues", limit::<Self, LIMIT_TX_QUEUES>),
-            Text::read_only(c"limit_msix-vectors", limit::<Self, LIMIT_MSIX_VECTORS>),
-            Text::read_only(c"device_quirks", |dev, page| match dev.data().heads() {
-                Heads::Exact => write!(page, "one-step-dma"),
-                Heads::Hints => write!(page, "none"),
-            }),
+    const DIRECTORIES: &'static [Directory<Self>] = &[Directory {
+        name: DIRECTORY,
+        text: &[
+            Handshake::<Self>::TEXT,
+            &[
+                Text::read_only(c"limit_rx-queues", limit::<Self, LIMIT_RX_QUEUES>),
+                Text::read_only(c"limit_tx-queues", limit::<Self, LIMIT_TX_QUEUES>),
+                Text::read_only(c"limit_msix-vectors", limit::<Self, LIMIT_MSIX_VECTORS>),
+                Text::read_only(c"device_quirks", |dev, page| match dev.data().heads() {
+                    Heads::Exact => write!(page, "one-step-dma"),
+                    Heads::Hints => write!(page, "none"),
+                }),
+            ],
         ],
-    ];
-    const BINARY: &'static [Binary<Self>] = Handshake::<Self>::BINARY;
+        binary: Handshake::<Self>::BINARY,
+    }];
 }

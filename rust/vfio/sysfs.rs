@@ -29,28 +29,35 @@ use kernel::{
     prelude::*, //
 };
 
-/// A device with one directory of attributes.
+/// A device with directories of attributes.
 ///
 /// # Examples
 ///
 /// ```ignore
 /// impl sysfs::Group for MyDriver {
-///     const DIRECTORY: &'static CStr = c"migration_format";
-///     const TEXT: &'static [&'static [sysfs::Text<Self>]] = &[&[
-///         sysfs::Text::read_only(c"profile", |_, page| write!(page, "{}", PROFILE)),
-///         sysfs::Text::read_write(c"target_version", show_target, store_target),
-///     ]];
-///     const BINARY: &'static [sysfs::Binary<Self>] =
-///         &[sysfs::Binary::read_only(c"descriptor", descriptor)];
+///     const DIRECTORIES: &'static [sysfs::Directory<Self>] = &[sysfs::Directory {
+///         name: c"migration_format",
+///         text: &[&[
+///             sysfs::Text::read_only(c"profile", |_, page| write!(page, "{}", PROFILE)),
+///             sysfs::Text::read_write(c"target_version", show_target, store_target),
+///         ]],
+///         binary: &[sysfs::Binary::read_only(c"descriptor", descriptor)],
+///     }];
 /// }
 /// ```
 pub trait Group: Driver<Attributes = Enabled<Self>> {
-    /// Name of the directory. sysfs has no directories inside of it.
-    const DIRECTORY: &'static CStr;
+    /// The directories, two at most.
+    const DIRECTORIES: &'static [Directory<Self>];
+}
+
+/// A directory of attributes. sysfs has no directories inside of it.
+pub struct Directory<T: Driver> {
+    /// Its name.
+    pub name: &'static CStr,
     /// Attributes that are one line of text, in lists of whoever defines them.
-    const TEXT: &'static [&'static [Text<Self>]] = &[];
+    pub text: &'static [&'static [Text<T>]],
     /// Attributes that are bytes.
-    const BINARY: &'static [Binary<Self>] = &[];
+    pub binary: &'static [Binary<T>],
 }
 
 /// What prints the value of a [`Text`].
@@ -95,6 +102,15 @@ impl<T: Driver> Text<T> {
         Self {
             attr: Self::device_attribute(name, 0o644, true),
             show,
+            store: Some(store),
+        }
+    }
+
+    /// Makes an attribute that only root may write: 0200; `store` is as for [`Self::read_write()`].
+    pub const fn write_only(name: &'static CStr, store: Store<T>) -> Self {
+        Self {
+            attr: Self::device_attribute(name, 0o200, true),
+            show: |_, _| Err(EIO),
             store: Some(store),
         }
     }
@@ -217,16 +233,15 @@ pub struct Disabled;
 pub trait Profile<T: Driver>: private::Sealed {
     /// List for `pci_driver.dev_groups`, which ends with NULL.
     #[doc(hidden)]
-    const GROUPS: Option<&'static [*const bindings::attribute_group; 2]>;
+    const GROUPS: Option<&'static ops::Groups>;
 }
 
 impl<T: Driver> Profile<T> for Disabled {
-    const GROUPS: Option<&'static [*const bindings::attribute_group; 2]> = None;
+    const GROUPS: Option<&'static ops::Groups> = None;
 }
 
 impl<T: Group> Profile<T> for Enabled<T> {
-    const GROUPS: Option<&'static [*const bindings::attribute_group; 2]> =
-        Some(ops::Tables::<T>::GROUPS);
+    const GROUPS: Option<&'static ops::Groups> = Some(ops::Tables::<T>::GROUPS);
 }
 
 mod private {

@@ -34,52 +34,89 @@ const MAX: usize = 63;
 /// A list of attributes that ends with NULL.
 type List<A> = [*const A; MAX + 1];
 
+/// The most directories of a device.
+const DIRECTORIES_MAX: usize = 2;
+
+/// Value of `pci_driver.dev_groups`: a list of directories that ends with NULL.
+pub(super) type Groups = [*const bindings::attribute_group; DIRECTORIES_MAX + 1];
+
 pub(super) struct Tables<T: Group>(PhantomData<T>);
 
 impl<T: Group> Tables<T> {
-    const TEXT: &'static List<bindings::attribute> = &{
-        let mut list = [core::ptr::null(); MAX + 1];
-        let (mut count, mut of) = (0, 0);
+    const TEXT: &'static [List<bindings::attribute>; DIRECTORIES_MAX] = &{
+        let mut lists = [[core::ptr::null(); MAX + 1]; DIRECTORIES_MAX];
+        let mut directory = 0;
 
-        while of < T::TEXT.len() {
+        while directory < T::DIRECTORIES.len() {
+            let text = T::DIRECTORIES[directory].text;
+            let (mut count, mut of) = (0, 0);
+            while of < text.len() {
+                let mut index = 0;
+                while index < text[of].len() {
+                    assert!(count < MAX, "too many attributes");
+                    // CAST: the C structure is the first field, and the first of its own is the
+                    // attribute.
+                    lists[directory][count] = (&raw const text[of][index]).cast();
+                    count += 1;
+                    index += 1;
+                }
+                of += 1;
+            }
+            directory += 1;
+        }
+        lists
+    };
+
+    const BINARY: &'static [List<bindings::bin_attribute>; DIRECTORIES_MAX] = &{
+        let mut lists = [[core::ptr::null(); MAX + 1]; DIRECTORIES_MAX];
+        let mut directory = 0;
+
+        while directory < T::DIRECTORIES.len() {
+            let binary = T::DIRECTORIES[directory].binary;
             let mut index = 0;
-            while index < T::TEXT[of].len() {
-                assert!(count < MAX, "too many attributes");
-                // CAST: the C structure is the first field, and the first of its own is the
-                // attribute.
-                list[count] = (&raw const T::TEXT[of][index]).cast();
-                count += 1;
+            while index < binary.len() {
+                assert!(index < MAX, "too many attributes");
+                // CAST: the C structure is the first field.
+                lists[directory][index] = (&raw const binary[index]).cast();
                 index += 1;
             }
-            of += 1;
+            directory += 1;
         }
-        list
+        lists
     };
 
-    const BINARY: &'static List<bindings::bin_attribute> = &{
-        assert!(T::BINARY.len() <= MAX, "too many attributes");
-        let mut list = [core::ptr::null(); MAX + 1];
-        let mut index = 0;
+    const TABLES: &'static [bindings::attribute_group; DIRECTORIES_MAX] = &{
+        let mut tables = [pin_init::zeroed(), pin_init::zeroed()];
+        let mut directory = 0;
 
-        while index < T::BINARY.len() {
-            // CAST: the C structure is the first field.
-            list[index] = (&raw const T::BINARY[index]).cast();
-            index += 1;
+        while directory < T::DIRECTORIES.len() {
+            tables[directory] = bindings::attribute_group {
+                name: T::DIRECTORIES[directory].name.to_bytes_with_nul().as_ptr(),
+                __bindgen_anon_2: bindings::attribute_group__bindgen_ty_2 {
+                    attrs_const: Self::TEXT[directory].as_ptr(),
+                },
+                bin_attrs: Self::BINARY[directory].as_ptr(),
+                ..pin_init::zeroed()
+            };
+            directory += 1;
         }
-        list
+        tables
     };
 
-    const GROUP: &'static bindings::attribute_group = &bindings::attribute_group {
-        name: T::DIRECTORY.to_bytes_with_nul().as_ptr(),
-        __bindgen_anon_2: bindings::attribute_group__bindgen_ty_2 {
-            attrs_const: Self::TEXT.as_ptr(),
-        },
-        bin_attrs: Self::BINARY.as_ptr(),
-        ..pin_init::zeroed()
-    };
+    pub(super) const GROUPS: &'static Groups = &{
+        assert!(
+            T::DIRECTORIES.len() <= DIRECTORIES_MAX,
+            "too many directories"
+        );
+        let mut groups = [core::ptr::null(); DIRECTORIES_MAX + 1];
+        let mut directory = 0;
 
-    pub(super) const GROUPS: &'static [*const bindings::attribute_group; 2] =
-        &[Self::GROUP, core::ptr::null()];
+        while directory < T::DIRECTORIES.len() {
+            groups[directory] = &raw const Self::TABLES[directory];
+            directory += 1;
+        }
+        groups
+    };
 }
 
 impl<T: Driver> Text<T> {
