@@ -7,6 +7,7 @@
 
 #include <linux/anon_inodes.h>
 #include <linux/crc32.h>
+#include <linux/eventfd.h>
 #include <linux/fault-inject.h>
 #include <linux/iommufd.h>
 #include <linux/sched/vhost_task.h>

@@ -6,6 +6,8 @@
 
 pub mod anon_inode;
 pub mod crc32;
+pub mod event;
+pub mod eventfd;
 pub mod pci;
 pub mod pm_runtime;
 pub mod rwsem;

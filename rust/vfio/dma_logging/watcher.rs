@@ -9,6 +9,7 @@ use super::{
 use crate::{
     migration::RunMut,
     staging::user_worker::{
+        Next,
         Work,
         Worker, //
     },
@@ -25,7 +26,6 @@ use kernel::{
             Release, //
         }, //
     },
-    time::Delta, //
 };
 
 /// Calls [`DmaLogging::log_watch()`] of a device.
@@ -72,12 +72,11 @@ impl<T: DmaLogging> Watcher<T> {
 }
 
 impl<T: DmaLogging> Work for Watcher<T> {
-    const PERIOD: Delta = T::WATCH_PERIOD;
-
-    fn round(&self) {
+    fn round(&self) -> Next {
         self.dev.try_with_session(|dev, session| {
             session.dma_log.watch(dev, session.migration.run_mut());
         });
+        Next::After(T::WATCH_PERIOD)
     }
 
     fn abandoned(&self) -> bool {

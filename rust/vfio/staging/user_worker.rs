@@ -11,6 +11,7 @@
 //! And it is one of the process's tasks: the process has ended when it is killed, or exits as a whole,
 //! and not when its other tasks have.
 
+use super::event::Event;
 use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
@@ -34,13 +35,21 @@ use kernel::{
 /// Time between two attempts at what cannot be waited for.
 const RETRY_TIME: Delta = Delta::from_millis(1);
 
+/// When a [`Worker`] does its next round.
+pub enum Next {
+    /// At once.
+    Now,
+    /// After this time, or when it is woken up.
+    After(Delta),
+    /// When it is [woken up](Waker::wake()).
+    Woken,
+}
+
 /// What a [`Worker`] does.
 pub trait Work: Send + Sync + 'static {
-    /// Time between two rounds.
-    const PERIOD: Delta;
-
-    /// Does one round. It must not wait for who drops the [`Worker`].
-    fn round(&self);
+    /// Does one round, and says when there is to be another. It must not wait for who drops the
+    /// [`Worker`].
+    fn round(&self) -> Next;
 
     /// The process is being killed, and there will be no other round. Returns whether what this
     /// leaves to do is done; if not it is called again, unless the worker is dropped. It must not
@@ -48,9 +57,28 @@ pub trait Work: Send + Sync + 'static {
     fn abandoned(&self) -> bool;
 }
 
-struct Shared<W: Work> {
+#[pin_data]
+struct Shared<W> {
     work: W,
     stopping: Atomic<bool>,
+    #[pin]
+    event: Event,
+}
+
+/// Who can have a [`Worker`] do a round, also when it is gone.
+pub struct Waker<W>(Arc<Shared<W>>);
+
+impl<W> Clone for Waker<W> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<W> Waker<W> {
+    /// Has the worker do a round. May be called from any context.
+    pub fn wake(&self) {
+        self.0.event.notify();
+    }
 }
 
 /// A task of the process that has made it, until this is dropped.
@@ -58,13 +86,13 @@ struct Shared<W: Work> {
 /// # Invariants
 ///
 /// `task` was made by `vhost_task_create()` with `shared`, and started.
-pub struct Worker<W: Work> {
+pub struct Worker<W> {
     task: NonNull<bindings::vhost_task>,
     shared: Arc<Shared<W>>,
 }
 
 // SAFETY: `vhost_task_stop()` may be called by any task, and `W` is shared with another already.
-unsafe impl<W: Work> Send for Worker<W> {}
+unsafe impl<W: Send + Sync> Send for Worker<W> {}
 
 impl<W: Work> Worker<W> {
     /// Starts a task of the current process.
@@ -75,11 +103,12 @@ impl<W: Work> Worker<W> {
     /// - [`EAGAIN`]: the process has as many tasks as it may have.
     /// - `ERESTARTNOINTR`: it has a signal to see to.
     pub fn start(name: &CStr, work: W) -> Result<Self> {
-        let shared = Arc::new(
-            Shared {
+        let shared = Arc::pin_init(
+            pin_init!(Shared {
                 work,
                 stopping: Atomic::new(false),
-            },
+                event <- Event::new(),
+            }),
             GFP_KERNEL,
         )?;
 
@@ -103,11 +132,6 @@ impl<W: Work> Worker<W> {
         })
     }
 
-    /// Returns what it does.
-    pub fn work(&self) -> &W {
-        &self.shared.work
-    }
-
     /// # Safety
     ///
     /// Called by the task, with what it was made with.
@@ -115,19 +139,19 @@ impl<W: Work> Worker<W> {
         // SAFETY: `Worker` holds the `Shared<W>` until the task is gone.
         let shared = unsafe { &*data.cast::<Shared<W>>() };
 
-        // The task comes here with the state that it would sleep in; this leaves it running.
-        //
-        // SAFETY: May be called by any task that may sleep.
-        unsafe {
-            let micros = W::PERIOD.as_micros_ceil() as kernel::ffi::c_ulong;
-            kernel::bindings::usleep_range_state(
-                micros / 2,
-                micros,
-                kernel::bindings::TASK_IDLE as kernel::ffi::c_uint,
-            );
+        let stopping = || shared.stopping.load(Acquire);
+
+        // The task comes here with the state that it would sleep in.
+        shared.event.run_on();
+
+        if stopping() {
+            return true;
         }
-        if !shared.stopping.load(Acquire) {
-            shared.work.round();
+        match shared.work.round() {
+            Next::Now => (),
+            // `vhost_task_stop()` wakes it up, too.
+            Next::After(time) => shared.event.wait(Some(time), stopping),
+            Next::Woken => shared.event.wait(None, stopping),
         }
         true
     }
@@ -145,7 +169,19 @@ impl<W: Work> Worker<W> {
     }
 }
 
-impl<W: Work> Drop for Worker<W> {
+impl<W> Worker<W> {
+    /// Returns what wakes it up.
+    pub fn waker(&self) -> Waker<W> {
+        Waker(self.shared.clone())
+    }
+
+    /// Returns what it does.
+    pub fn work(&self) -> &W {
+        &self.shared.work
+    }
+}
+
+impl<W> Drop for Worker<W> {
     fn drop(&mut self) {
         // Before `exit_mutex`, which `killed_callback()` runs with.
         self.shared.stopping.store(true, Release);
