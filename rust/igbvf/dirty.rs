@@ -69,9 +69,6 @@ use vfio::{
     }, //
 };
 
-/// The finest that the uAPI has, and what is kept.
-const PAGE_SIZE: u64 = 4096;
-
 /// Logging is on.
 pub(crate) struct Log {
     pages: DirtyPages,
@@ -173,13 +170,7 @@ impl DmaLogging for Igbvf {
             unwatch(dev, run);
             return Err(err);
         }
-        // The user's bits may stand for more than a page each, not for less.
-        let granted = if page_size.is_power_of_two() {
-            page_size.max(PAGE_SIZE)
-        } else {
-            PAGE_SIZE
-        };
-        Ok((log, granted))
+        Ok((log, DirtyPages::granted(page_size)))
     }
 
     fn log_watch(dev: &Device, run: RunMut<'_, Self>, log: &mut Log) {

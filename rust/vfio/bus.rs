@@ -20,13 +20,13 @@ pub unsafe trait Bus: Sized + 'static + private::Sealed {
     type Core;
     /// What is kept for each device, from probe to its last reference.
     #[doc(hidden)]
-    type State: Send + Sync;
+    type State<T: Driver<Bus = Self>>: Send + Sync;
     /// Keeps a device out of low power.
     #[doc(hidden)]
     type Awake<'a>;
 
     #[doc(hidden)]
-    fn new_state<T: Driver<Bus = Self>>() -> Result<Self::State>;
+    fn new_state<T: Driver<Bus = Self>>() -> Result<Self::State<T>>;
 
     /// Ends the low power state, if the device was in it.
     ///

@@ -72,7 +72,7 @@ pub(crate) struct Inner<T: Driver> {
     /// [`NOT_OPEN`], and the number of resets that it knows of.
     pub(crate) shown_state: Atomic<u32>,
     pub(crate) shown_epoch: Atomic<u32>,
-    bus: <T::Bus as Bus>::State,
+    bus: <T::Bus as Bus>::State<T>,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
     counters: Arc<Counters>,
@@ -145,7 +145,7 @@ impl Files {
 impl<T: Driver> Inner<T> {
     fn new<'a>(
         data: impl PinInit<T, Error> + 'a,
-        bus: <T::Bus as Bus>::State,
+        bus: <T::Bus as Bus>::State<T>,
         stats: Arc<Stats>,
         last_error: Arc<LastError>,
         counters: Arc<Counters>,
@@ -270,7 +270,7 @@ impl<T: Driver> Device<T> {
         unsafe { &*vdev.cast::<Self>() }
     }
 
-    pub(crate) fn bus_state(&self) -> &<T::Bus as Bus>::State {
+    pub(crate) fn bus_state(&self) -> &<T::Bus as Bus>::State<T> {
         &self.inner.bus
     }
 
@@ -328,7 +328,7 @@ impl<T: Driver> Device<T, Bound> {
     ///
     /// # Safety
     ///
-    /// Must be called from a callback of an attribute in `pci_driver.dev_groups` of the driver `T`,
+    /// Must be called from a callback of an attribute in `device_driver.dev_groups` of the driver `T`,
     /// with the device of the callback, and the reference must not outlive the callback.
     pub(crate) unsafe fn from_attribute<'a>(dev: *mut kernel::bindings::device) -> &'a Self {
         // SAFETY: `really_probe()` adds the groups after `probe_callback()` has left a `Device<T>`

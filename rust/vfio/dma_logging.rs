@@ -28,7 +28,7 @@ use kernel::{
 };
 
 #[cfg(CONFIG_IOMMUFD_DRIVER)]
-mod ops;
+pub(crate) mod ops;
 mod pages;
 #[cfg(CONFIG_IOMMUFD_DRIVER)]
 mod watcher;
@@ -161,9 +161,14 @@ pub trait Profile<T: Driver>: private::Sealed {
     /// Whether logging is on.
     #[doc(hidden)]
     type State: Default + Send + Unpin;
-    /// Stops logging, if it is on, of a device that was reset or is being closed.
+    /// Stops logging, if it is on, of a device that is being closed.
     #[doc(hidden)]
     fn stop(dev: &Device<T, Open>, state: &mut Self::State);
+    /// The same of a device that was reset, unless it can go on.
+    #[doc(hidden)]
+    fn reset(dev: &Device<T, Open>, state: &mut Self::State) {
+        Self::stop(dev, state);
+    }
     /// Carries over what the guest has written, if logging is on.
     #[doc(hidden)]
     fn watch(_dev: &Device<T, Open>, _state: &mut Self::State, _run: Option<RunMut<'_, T>>)
@@ -225,7 +230,7 @@ impl<T: DmaLogging> Logging<T> {
 
 impl<T: DmaLogging> Profile<T> for Enabled<T> {
     #[cfg(CONFIG_IOMMUFD_DRIVER)]
-    const OPS: Option<&'static bindings::vfio_log_ops> = Some(&ops::Vtable::<T>::OPS);
+    const OPS: Option<&'static bindings::vfio_log_ops> = Some(&ops::Vtable::<T, Self>::OPS);
     #[cfg(not(CONFIG_IOMMUFD_DRIVER))]
     const OPS: Option<&'static bindings::vfio_log_ops> = None;
     type State = Logging<T>;
@@ -264,7 +269,7 @@ impl IovaRanges<'_> {
     pub fn for_each(&self, _op: impl FnMut(RangeInclusive<u64>)) {}
 }
 
-mod private {
+pub(crate) mod private {
     pub trait Sealed {}
     impl Sealed for super::Disabled {}
     impl<T> Sealed for super::Enabled<T> {}

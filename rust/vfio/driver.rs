@@ -22,7 +22,7 @@ use kernel::prelude::*;
 // data files.
 #[vtable]
 pub trait Driver: Sized + Send + Sync + 'static {
-    /// [`Pci`](crate::pci::Pci), so far.
+    /// [`Pci`](crate::pci::Pci) or [`Emulated`](crate::emulated::Emulated).
     type Bus: Bus;
     /// [`Migratable`](migration::Migratable) or [`NotMigratable`](migration::NotMigratable).
     type Migration: migration::Profile<Self>;

@@ -32,6 +32,7 @@ pub mod data_file;
 mod device;
 pub mod dma_logging;
 mod driver;
+pub mod emulated;
 #[cfg(CONFIG_FAULT_INJECTION)]
 mod fault;
 pub mod image;

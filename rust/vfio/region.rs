@@ -76,7 +76,7 @@ pub trait Traps: Migration {
     const BAR: u32;
     /// Size of the BAR in bytes.
     const SIZE: u64;
-    /// What may be mapped, one to four areas.
+    /// What may be mapped, four areas at most.
     const MAPPED: &'static [Area];
     /// What can be [taken](Device::take()) from user space, a part of what may be mapped.
     const TAKEN: Option<Area> = None;
@@ -118,8 +118,7 @@ impl<T: Traps> Profile<T> for Trapped<T> {
     const BAR: Option<u32> = Some(T::BAR);
     const SIZE: u64 = T::SIZE;
     const MAPPED: &'static [Area] = {
-        // None needs the region to lose its mmap flag.
-        assert!(!T::MAPPED.is_empty() && T::MAPPED.len() <= AREAS_MAX);
+        assert!(T::MAPPED.len() <= AREAS_MAX);
         let bar = Area {
             offset: 0,
             size: T::SIZE,

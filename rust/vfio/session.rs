@@ -52,7 +52,7 @@ impl<T: Driver> Device<T> {
 
         T::Bus::make_reachable(dev);
         T::open(dev)?;
-        let migration = T::Migration::initial(dev)?;
+        let migration = T::Migration::initial(dev).inspect_err(|_| T::close(dev))?;
         T::Migration::publish(dev, Some(&migration));
         self.inner.shown_epoch.store(epoch, Relaxed);
         // INVARIANT: The device is open.
@@ -145,7 +145,7 @@ impl<T: Driver> Device<T> {
         if session.epoch != epoch {
             // The old state goes first: it drops the links to the data files.
             session.migration = T::Migration::error();
-            T::DmaLogging::stop(dev, &mut session.dma_log);
+            T::DmaLogging::reset(dev, &mut session.dma_log);
             T::Bus::forget(dev);
             T::Bus::make_reachable(dev);
             session.migration = T::reset(dev)
@@ -216,7 +216,7 @@ impl<T: Driver> Device<T> {
     /// # Safety
     ///
     /// The device must be enabled by the core of the bus for as long as the reference is used.
-    unsafe fn as_open(&self) -> &Device<T, Open> {
+    pub(crate) unsafe fn as_open(&self) -> &Device<T, Open> {
         // SAFETY: The layout does not depend on the context; the caller promises the rest.
         unsafe { &*core::ptr::from_ref(self).cast() }
     }

@@ -5,7 +5,7 @@
 //! C headers: [`include/linux/sysfs.h`](srctree/include/linux/sysfs.h),
 //! [`include/linux/device.h`](srctree/include/linux/device.h), `struct device_attribute`.
 //!
-//! The attributes are those of `pci_driver.dev_groups`: the driver core adds them after probe and
+//! The attributes are those of `device_driver.dev_groups`: the driver core adds them after probe and
 //! before the uevent that says that the device is bound, and takes them away before remove. It
 //! waits for callbacks that run, with the device lock held; so nothing here takes that lock. Nor can a
 //! callback take the session lock, which may be held for as long as a guest likes: what it shows of an
@@ -231,7 +231,7 @@ pub struct Disabled;
 
 /// Whether a device has attributes of its own; sealed.
 pub trait Profile<T: Driver>: private::Sealed {
-    /// List for `pci_driver.dev_groups`, which ends with NULL.
+    /// List for `device_driver.dev_groups`, which ends with NULL.
     #[doc(hidden)]
     const GROUPS: Option<&'static ops::Groups>;
 }

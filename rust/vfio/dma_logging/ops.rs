@@ -6,11 +6,13 @@ use super::{
     watcher::Watcher,
     DirtyRanges,
     DmaLogging,
+    Enabled,
     IovaRanges, //
 };
 use crate::{
     bindings,
-    Device, //
+    Device,
+    Driver, //
 };
 use core::{
     marker::PhantomData,
@@ -25,10 +27,29 @@ use kernel::{
     prelude::*, //
 };
 
-pub(super) struct Vtable<T: DmaLogging>(PhantomData<T>);
+/// Who keeps the log of a device.
+///
+/// The uAPI leaves it to drivers to make sense of starting twice or stopping what was not started:
+/// the one is [`EINVAL`], the other nothing.
+pub(crate) trait Keeper<T: Driver> {
+    /// Starts the log of `ranges`; returns the page size, in bytes, in place of that which is wanted.
+    fn start(dev: &Device<T>, ranges: &IovaRanges<'_>, page_size: u64) -> Result<u64>;
 
-impl<T: DmaLogging> Vtable<T> {
-    pub(super) const OPS: bindings::vfio_log_ops = bindings::vfio_log_ops {
+    fn stop(dev: &Device<T>) -> Result;
+
+    /// Moves what was written in `iova` to `dirty`; [`EINVAL`] without a log, also for no range.
+    fn read_and_clear(
+        dev: &Device<T>,
+        iova: Option<RangeInclusive<u64>>,
+        dirty: &mut DirtyRanges,
+    ) -> Result;
+}
+
+/// The table of a driver whose log is kept by `K`.
+pub(crate) struct Vtable<T, K>(PhantomData<(T, K)>);
+
+impl<T: Driver, K: Keeper<T>> Vtable<T, K> {
+    pub(crate) const OPS: bindings::vfio_log_ops = bindings::vfio_log_ops {
         log_start: Some(Self::log_start),
         log_stop: Some(Self::log_stop),
         log_read_and_clear: Some(Self::log_read_and_clear),
@@ -52,23 +73,11 @@ impl<T: DmaLogging> Vtable<T> {
         };
 
         from_result(|| {
-            // Before there is anything to watch, and without a lock.
-            let mut watcher = Watcher::start(dev)?;
+            // SAFETY: The caller's, and nobody else's.
+            let page_size = unsafe { &mut *page_size };
 
-            dev.with_session(|dev, session| {
-                if session.dma_log.log.is_some() {
-                    return Err(EINVAL);
-                }
-                let run = session.migration.run_mut().ok_or(EIO)?;
-                // SAFETY: The caller's, and nobody else's.
-                let page_size = unsafe { &mut *page_size };
-                let watched = watcher.is_some();
-                let (log, granted) = T::log_start(dev, run, watched, &ranges, *page_size)?;
-                *page_size = granted;
-                session.dma_log.log = Some(log);
-                session.dma_log.watcher = watcher.take();
-                Ok(0)
-            })
+            *page_size = K::start(dev, &ranges, *page_size)?;
+            Ok(0)
         })
     }
 
@@ -79,14 +88,7 @@ impl<T: DmaLogging> Vtable<T> {
         // SAFETY: This table is only ever set on a `Device<T>`.
         let dev = unsafe { Device::<T>::from_vdev(vdev) };
 
-        from_result(|| {
-            // Who watches is waited for without a lock.
-            let watcher = dev.with_session(|dev, session| {
-                Ok(session.dma_log.end(dev, session.migration.run_mut()))
-            })?;
-            drop(watcher);
-            Ok(0)
-        })
+        from_result(|| K::stop(dev).map(|()| 0))
     }
 
     /// # Safety
@@ -107,20 +109,12 @@ impl<T: DmaLogging> Vtable<T> {
             // CAST: `c_ulong` fits in `u64`.
             let (first, length) = (iova as u64, length as u64);
 
-            dev.with_session(|dev, session| {
-                if session.dma_log.log.is_none() {
-                    return Err(EINVAL);
-                }
-                // The core does not refuse a user who asks for nothing.
-                let Some(more) = length.checked_sub(1) else {
-                    return Ok(());
-                };
-                let last = first.checked_add(more).ok_or(EINVAL)?;
-                session.dma_log.watch(dev, session.migration.run_mut());
-                let log = session.dma_log.log.as_mut().ok_or(EINVAL)?;
-                let run = session.migration.run_ref().ok_or(EIO)?;
-                T::log_read_and_clear(dev, run, log, first..=last, &mut dirty)
-            })?;
+            // The core does not refuse a user who asks for nothing.
+            let iova = match length.checked_sub(1) {
+                Some(more) => Some(first..=first.checked_add(more).ok_or(EINVAL)?),
+                None => None,
+            };
+            K::read_and_clear(dev, iova, &mut dirty)?;
             for range in dirty.iter() {
                 let start = usize::try_from(*range.start())?;
                 let len = usize::try_from(range.end() - range.start())?
@@ -132,6 +126,51 @@ impl<T: DmaLogging> Vtable<T> {
                 unsafe { bindings::iova_bitmap_set(bitmap, start, len) };
             }
             Ok(0)
+        })
+    }
+}
+
+impl<T: DmaLogging> Keeper<T> for Enabled<T> {
+    fn start(dev: &Device<T>, ranges: &IovaRanges<'_>, page_size: u64) -> Result<u64> {
+        // Before there is anything to watch, and without a lock.
+        let mut watcher = Watcher::start(dev)?;
+
+        dev.with_session(|dev, session| {
+            if session.dma_log.log.is_some() {
+                return Err(EINVAL);
+            }
+            let run = session.migration.run_mut().ok_or(EIO)?;
+            let (log, granted) = T::log_start(dev, run, watcher.is_some(), ranges, page_size)?;
+            session.dma_log.log = Some(log);
+            session.dma_log.watcher = watcher.take();
+            Ok(granted)
+        })
+    }
+
+    fn stop(dev: &Device<T>) -> Result {
+        // Who watches is waited for without a lock.
+        let watcher = dev
+            .with_session(|dev, session| Ok(session.dma_log.end(dev, session.migration.run_mut())));
+
+        watcher.map(drop)
+    }
+
+    fn read_and_clear(
+        dev: &Device<T>,
+        iova: Option<RangeInclusive<u64>>,
+        dirty: &mut DirtyRanges,
+    ) -> Result {
+        dev.with_session(|dev, session| {
+            if session.dma_log.log.is_none() {
+                return Err(EINVAL);
+            }
+            let Some(iova) = iova else {
+                return Ok(());
+            };
+            session.dma_log.watch(dev, session.migration.run_mut());
+            let log = session.dma_log.log.as_mut().ok_or(EINVAL)?;
+            let run = session.migration.run_ref().ok_or(EIO)?;
+            T::log_read_and_clear(dev, run, log, iova, dirty)
         })
     }
 }

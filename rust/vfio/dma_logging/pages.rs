@@ -81,6 +81,16 @@ impl DirtyPages {
         })
     }
 
+    /// Returns the page size, in bytes, to report in for a user who would like `page_size`: a bit of theirs
+    /// may stand for more than a page, not for less.
+    pub fn granted(page_size: u64) -> u64 {
+        if page_size.is_power_of_two() {
+            page_size.max(PAGE)
+        } else {
+            PAGE
+        }
+    }
+
     /// Marks the pages that `len` bytes at `iova` are in, as far as they are logged.
     pub fn mark(&mut self, iova: u64, len: u64) {
         let Some(more) = len.checked_sub(1) else {

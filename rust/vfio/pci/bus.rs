@@ -36,7 +36,7 @@ static_assert!(offset_of!(bindings::vfio_pci_core_device, vdev) == 0);
 // SAFETY: `vfio_pci_core_device` begins with a `vfio_device`, see above.
 unsafe impl Bus for Pci {
     type Core = bindings::vfio_pci_core_device;
-    type State = State;
+    type State<T: Driver<Bus = Self>> = State;
     type Awake<'a> = Active<'a>;
 
     fn new_state<T: Driver<Bus = Self>>() -> Result<State> {

@@ -37,7 +37,7 @@ type List<A> = [*const A; MAX + 1];
 /// The most directories of a device.
 const DIRECTORIES_MAX: usize = 2;
 
-/// Value of `pci_driver.dev_groups`: a list of directories that ends with NULL.
+/// Value of `device_driver.dev_groups`: a list of directories that ends with NULL.
 pub(super) type Groups = [*const bindings::attribute_group; DIRECTORIES_MAX + 1];
 
 pub(super) struct Tables<T: Group>(PhantomData<T>);
@@ -153,7 +153,7 @@ impl<T: Driver> Text<T> {
         buf: *mut c_char,
     ) -> isize {
         // SAFETY: Of the tables only `Tables::TEXT` has this callback; its entries point to the
-        // whole of a `Text<T>`. The file is in a group of `pci_driver.dev_groups`, and its active
+        // whole of a `Text<T>`. The file is in a group of `device_driver.dev_groups`, and its active
         // reference is held. `sysfs_kf_seq_show()` has cleared the page at `buf` for this call.
         let (this, dev, buf) = unsafe {
             (
@@ -243,7 +243,7 @@ impl<T: Driver> Binary<T> {
         count: usize,
     ) -> isize {
         // SAFETY: Only entries of `Tables::BINARY` have this callback; they point to the whole of a
-        // `Binary<T>`. The file is in a group of `pci_driver.dev_groups`, so that `kobj` is that of
+        // `Binary<T>`. The file is in a group of `device_driver.dev_groups`, so that `kobj` is that of
         // a device, and its active reference is held.
         let (this, dev) = unsafe {
             (
