@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 #
-# bindgen over bindings_helper.h, as the kernel's rust/Makefile does it. Layout
+# bindgen over the bindings_helper.h of a crate, as the kernel's rust/Makefile does it. Layout
 # assertions stay on: a kernel configured otherwise than its metadata fails to
 # build here instead of corrupting memory later.
 
@@ -38,7 +38,7 @@ vmf-bindgen-parameters = $(shell grep -Ev '^\#|^$$' $(srctree)/rust/bindgen_para
 # The rest of the flags are those of `cmd_bindgen` in the kernel's rust/Makefile.
 quiet_cmd_vmf_bindgen = BINDGEN $@
       cmd_vmf_bindgen = \
-	$(BINDGEN) $< $(call vmf-bindgen-parameters,$(src)/rust/bindings/bindgen_parameters) \
+	$(BINDGEN) $< $(call vmf-bindgen-parameters,$(dir $<)bindgen_parameters) \
 		--rust-target 1.85 --use-core --with-derive-default \
 		--ctypes-prefix ffi --no-debug '.*' \
 		--enable-function-attribute-detection -o $@ -- \
@@ -48,4 +48,12 @@ $(obj)/rust/bindings/vfio_bindings.rs: $(src)/rust/bindings/bindings_helper.h \
     $(src)/rust/bindings/bindgen_parameters FORCE
 	$(call if_changed_dep,vmf_bindgen)
 
-targets += rust/bindings/vfio_bindings.rs
+$(obj)/rust/mdev/mdev_bindings.rs: $(src)/rust/mdev/bindings_helper.h \
+    $(src)/rust/mdev/bindgen_parameters FORCE
+	$(call if_changed_dep,vmf_bindgen)
+
+$(obj)/rust/tap/tap_bindings.rs: $(src)/rust/tap/bindings_helper.h \
+    $(src)/rust/tap/bindgen_parameters FORCE
+	$(call if_changed_dep,vmf_bindgen)
+
+targets += rust/bindings/vfio_bindings.rs rust/mdev/mdev_bindings.rs rust/tap/tap_bindings.rs
