@@ -92,7 +92,7 @@ From nothing to a migrated VF, and to the proof that it works:
                        LANE=debian|full|debug  only this lane (default: debian full)
                        T=GLOB                  only these test programs
 
-The module, for a kernel of yours:
+The modules, for a kernel of yours:
   make               build against KDIR, into build/module/
   make modules_install, make clean
 
@@ -100,11 +100,12 @@ While you work:
   make shell         a shell in the test host, module loaded, VFs bound (LANE=)
   make lint          formatting, clippy, checkpatch, shellcheck, stale generated files;
                        silent when clean
-  make codec-test    cargo tests of the crates: codec, generator, tool
-  make fuzz          fuzz the codec (FUZZ_SECONDS=60 in all, FUZZ_TARGET=NAME)
+  make codec-test    cargo tests of the crates: codec, model, generator, tool
+  make fuzz          fuzz codec and model (FUZZ_SECONDS=60 in all, FUZZ_TARGET=NAME)
   make bench         codec against memcpy; downtime against hot-unplug and virtio-net, data
                      path, save and load, DMA logging; build/bench.json
                        BENCH='-t downtime'     one part: downtime or datapath
+                       BENCH='-t datapath -c'  a control: how far apart two equals are
   make generate      what follows from Documentation/registry
   make docs          HTML in build/docs/html
   make vmfctl        the tool: build/vmfctl, its manual, completions
@@ -113,7 +114,7 @@ While you work:
 
 The lanes:
   debian   the unmodified Debian kernel
-  full     the same source with IOMMUFD, VFIO debugfs, KUnit
+  full     the same source with IOMMUFD, VFIO debugfs, mediated devices, KUnit
   debug    full with KASAN, lockdep, kmemleak, fault injection; 30 minutes to build
 
 Variables (make NAME=value, or in the environment):

@@ -8,15 +8,15 @@
 # goes to build/ in the clone. Sourced, never executed.
 
 # Modules of the distribution kernel that the test host may need; in the other
-# lanes they are built in. What they depend on comes along.
-GUEST_MODULES=(igb igbvf vfio-pci vfio_iommu_type1 veth bridge tun 8021q
+# lanes they are built in, or are all there is. What they depend on comes along.
+GUEST_MODULES=(igb igbvf vfio-pci vfio_iommu_type1 mdev tap veth bridge tun 8021q
 	9p 9pnet_virtio kvm-amd kvm-intel)
 
 # Those that the nested guest needs; hotplug of PCI Express is built in.
 NESTED_MODULES=(igbvf virtio_net 8021q)
 
-# The module of this project, where Kbuild puts it.
-MODULE=igbvf_vfio_pci
+# The modules of this project, where Kbuild puts them; the second needs the mdev bus.
+MODULES=(igbvf_vfio_pci igbvf_mdev)
 
 # kbuild LANE TARGET...: Kbuild on the clone, with objects outside the sources
 kbuild() {
@@ -77,11 +77,12 @@ build_initramfs() {
 		copy_modules "$ROOT/usr/lib/modules/$KREL" "$mods" "${GUEST_MODULES[@]}"
 	else
 		cp "$CACHE/${KDIR##*/}/modules.builtin" "$CACHE/${KDIR##*/}/modules.order" "$mods/"
+		find "$CACHE/${KDIR##*/}" -name '*.ko' -exec cp -t "$mods/kernel" {} +
 	fi
 	mkdir -p "$mods/updates"
-	if [[ -e $BUILD/$lane/module/$MODULE.ko ]]; then
-		cp "$BUILD/$lane/module/$MODULE.ko" "$mods/updates/"
-	fi
+	for module in "${MODULES[@]}"; do
+		[[ ! -e $BUILD/$lane/module/$module.ko ]] || cp "$BUILD/$lane/module/$module.ko" "$mods/updates/"
+	done
 	cp "$BUILD/$lane/test-modules/"*.ko "$mods/updates/"
 	cp "$BUILD/vmfctl" "$TOP/Documentation/admin-guide/qemu-hook.sh" "$dir/bin/"
 	for script in "$TOP"/selftests/*_test.sh; do

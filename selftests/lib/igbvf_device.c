@@ -16,6 +16,7 @@
 
 #include "igbvf_device.h"
 #include "igbvf_regs.h"
+#include "mdev.h"
 
 #define GUEST_RAM_IOVA	0x10000000UL
 
@@ -131,14 +132,20 @@ static void vf_attach(struct vf *vf)
 	};
 
 	if (vf->iommu->mode->container_path) {
-		vfio_pci_group_setup(pci, vf->bdf);
+		if (is_mdev(vf->bdf))
+			mdev_group_setup(pci, vf->bdf);
+		else
+			vfio_pci_group_setup(pci, vf->bdf);
 		vfio_container_set_iommu(pci);
 		__vfio_pci_group_get_device_fd(pci, vf->bdf, NULL);
 		VFIO_ASSERT_GE(pci->fd, 0, "VFIO_GROUP_GET_DEVICE_FD %s\n", vf->bdf);
 		return;
 	}
 
-	vfio_pci_cdev_open(pci, vf->bdf);
+	if (is_mdev(vf->bdf))
+		mdev_cdev_open(pci, vf->bdf);
+	else
+		vfio_pci_cdev_open(pci, vf->bdf);
 	VFIO_ASSERT_EQ(__vfio_device_bind_iommufd(pci->fd, vf->iommu->iommufd, NULL), 0);
 	attach.pt_id = vf->iommu->ioas_id;
 	ioctl_assert(pci->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the function does by itself: frames between the guest's rings and a TAP device.
+
+use super::{
+    function::Pace,
+    traps::raise_vectors,
+    Device,
+    IgbvfMdev, //
+};
+use igbvf_model::{
+    Fault,
+    Full,
+    Memory,
+    NetHeader,
+    Raise,
+    Wire,
+    SCRATCH_LEN, //
+};
+use kernel::{
+    alloc::flags::GFP_KERNEL_ACCOUNT,
+    new_mutex,
+    prelude::*,
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full as FullOrder,
+            Release, //
+        },
+        Arc,
+        Mutex, //
+    },
+    time::Delta,
+    workqueue, //
+};
+use tap::{
+    Tap,
+    Wake,
+    Watch, //
+};
+use vfio::emulated::{
+    Next,
+    Waker, //
+};
+
+/// The longest frame that the stack gives a TAP device without offloads, in bytes; with tags.
+const FRAME_LEN: usize = 9728;
+/// Descriptors of a queue, and frames from the network, in one round.
+const BUDGET: u32 = 64;
+/// Time between two attempts at a network that takes no frame.
+const RETRY_TIME: Delta = Delta::from_millis(2);
+/// Frames that a TAP device may hold, and more.
+const BACKLOG: u32 = 8192;
+
+/// Tells the task of the device that the TAP device has something to say.
+struct Notice(Waker<IgbvfMdev>);
+
+impl Wake for Notice {
+    fn wake(&self) {
+        self.0.wake();
+    }
+}
+
+/// The far end of the wire.
+#[derive(Default)]
+struct Far {
+    tap: Option<Arc<Tap>>,
+    /// Wakes up the task of a function that is open; `None` if it is not. Who is told keeps the device.
+    waker: Option<Waker<IgbvfMdev>>,
+    watch: Option<Watch<Notice>>,
+}
+
+impl Far {
+    /// Makes the watch of a TAP device.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    fn watch(
+        tap: Option<&Arc<Tap>>,
+        waker: Option<&Waker<IgbvfMdev>>,
+    ) -> Result<Option<Watch<Notice>>> {
+        match (tap, waker) {
+            (Some(tap), Some(waker)) => Watch::new(tap.clone(), Notice(waker.clone())).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// What the rounds of an open function work with.
+#[derive(Default)]
+struct Desk {
+    scratch: KVVec<u8>,
+    frame: KVVec<u8>,
+    /// A frame that the guest has no descriptor for: its header, and its length.
+    waiting: Option<(NetHeader, usize)>,
+}
+
+/// The wire of a function.
+#[pin_data]
+pub(crate) struct Line {
+    /// The guest has the device: rounds may touch memory and network, and raise vectors.
+    running: Atomic<bool>,
+    /// The guest is new to the network at the far end.
+    new: Atomic<bool>,
+    /// Held during a round.
+    #[pin]
+    desk: Mutex<Desk>,
+    #[pin]
+    far: Mutex<Far>,
+}
+
+impl Line {
+    pub(crate) fn new() -> impl PinInit<Self> {
+        pin_init!(Self {
+            running: Atomic::new(false),
+            new: Atomic::new(false),
+            desk <- new_mutex!(Desk::default(), "igbvf_mdev::desk"),
+            far <- new_mutex!(Far::default(), "igbvf_mdev::far"),
+        })
+    }
+
+    /// Takes a TAP device of the current process, or lets go of the one there is.
+    ///
+    /// # Errors
+    ///
+    /// - those of [`Tap::from_fd()`]
+    pub(crate) fn attach(&self, dev: &vfio::Device<IgbvfMdev>, fd: Option<u32>) -> Result {
+        let tap = match fd {
+            Some(fd) => Some(Arc::new(Tap::from_fd(fd)?, GFP_KERNEL)?),
+            None => None,
+        };
+        let mut far = self.far.lock();
+        let watch = Far::watch(tap.as_ref(), far.waker.as_ref())?;
+        let last = (
+            core::mem::replace(&mut far.tap, tap),
+            core::mem::replace(&mut far.watch, watch),
+        );
+
+        // Without the lock: they may be the last users of the file.
+        drop(far);
+        drop(last);
+        self.announce();
+        if let Some(waker) = dev.waker() {
+            waker.wake();
+        }
+        Ok(())
+    }
+
+    /// Prepares for rounds.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENOMEM`]
+    pub(crate) fn open(&self, dev: &Device) -> Result {
+        let mut desk = Desk::default();
+
+        desk.scratch.resize(SCRATCH_LEN, 0, GFP_KERNEL_ACCOUNT)?;
+        desk.frame.resize(FRAME_LEN, 0, GFP_KERNEL_ACCOUNT)?;
+        *self.desk.lock() = desk;
+        let mut far = self.far.lock();
+        let waker = dev.waker();
+        // There was none.
+        far.watch = Far::watch(far.tap.as_ref(), waker.as_ref())?;
+        far.waker = waker;
+        Ok(())
+    }
+
+    /// There are no rounds any more.
+    pub(crate) fn close(&self) {
+        self.stop();
+        let mut far = self.far.lock();
+        let last = (far.waker.take(), far.watch.take());
+
+        drop(far);
+        drop(last);
+        *self.desk.lock() = Desk::default();
+    }
+
+    /// Has the next round tell the network where the guest is.
+    pub(crate) fn announce(&self) {
+        self.new.store(true, Release);
+    }
+
+    /// Lets rounds happen. What came while the function was stopped is lost, as on any NIC; what is
+    /// more, the guest may have got it elsewhere, if the network did not know where it is.
+    pub(crate) fn start(&self, dev: &Device) {
+        let mut desk = self.desk.lock();
+        let tap = self.far.lock().tap.clone();
+
+        desk.waiting = None;
+        if let Some(tap) = tap {
+            let _ = (0..BACKLOG).all(|_| !matches!(arrival(&tap, &mut desk), Arrival::None));
+            self.let_go(tap);
+        }
+        drop(desk);
+        self.running.store(true, Release);
+        self.kick(dev);
+    }
+
+    /// No round touches memory or network from here on.
+    pub(crate) fn stop(&self) {
+        self.running.store(false, Release);
+        self.settle();
+    }
+
+    /// There may be something to do.
+    pub(crate) fn kick(&self, dev: &Device) {
+        if let Some(waker) = dev.waker() {
+            waker.wake();
+        }
+    }
+
+    /// Waits for a round that is under way.
+    pub(crate) fn settle(&self) {
+        drop(self.desk.lock());
+    }
+
+    /// Does one round.
+    pub(crate) fn round(&self, dev: &Device) -> Next {
+        let mut desk = self.desk.lock();
+
+        if !self.running.load(Acquire) {
+            return Next::Woken;
+        }
+        let function = &dev.data().get_ref().function;
+        let (mut again, mut pace) = (None, Pace::Woken);
+        let mut raise = |raise: Raise| {
+            raise_vectors(dev, raise);
+            again = raise.again;
+        };
+
+        raise(function.expire());
+        let tap = self.far.lock().tap.clone();
+        if let Some(tap) = tap {
+            if self.new.xchg(false, FullOrder) {
+                function.announce(|frame| {
+                    // One that the network does not want is lost, as any.
+                    let _ = Network(&tap).send(&NetHeader::default(), frame);
+                });
+            }
+            if is_bus_master(dev) {
+                let (memory, wire) = (&mut Guest(dev), &mut Network(&tap));
+                pace = function.transmit(memory, wire, &mut desk.scratch, BUDGET, &mut raise);
+            }
+            if (0..BUDGET).all(|_| receive(dev, &tap, &mut desk, &mut raise)) {
+                pace = Pace::Now;
+            }
+            self.let_go(tap);
+        }
+        let left = |at: u64| {
+            let left = at.saturating_sub(function.now());
+            Delta::from_nanos(i64::try_from(left).unwrap_or(i64::MAX))
+        };
+        match (pace, again) {
+            (Pace::Now, _) => Next::Now,
+            (Pace::Woken, None) => Next::Woken,
+            (Pace::Woken, Some(at)) => Next::After(left(at)),
+            // The network says so when it takes frames again, but not in each case.
+            (Pace::Later, None) => Next::After(RETRY_TIME),
+            (Pace::Later, Some(at)) => Next::After(left(at).min(RETRY_TIME)),
+        }
+    }
+
+    /// Gives back what a round has worked with.
+    ///
+    /// It may be the last user of the file. What that leaves to do is done when a task goes back to user
+    /// space, which the one that is here never does.
+    fn let_go(&self, tap: Arc<Tap>) {
+        let far = self.far.lock();
+
+        if far.tap.as_ref().is_some_and(|now| Arc::ptr_eq(now, &tap)) {
+            // Not the last one, as long as the lock is held.
+            drop(tap);
+            return;
+        }
+        drop(far);
+        // Without memory it is left until the device is closed.
+        let _ = workqueue::system().try_spawn(GFP_KERNEL, move || drop(tap));
+    }
+}
+
+fn is_bus_master(dev: &Device) -> bool {
+    dev.data().config.lock().is_bus_master()
+}
+
+/// What comes of asking the network for a frame.
+enum Arrival {
+    None,
+    /// One that is too long for any guest.
+    Useless,
+    Frame(NetHeader, usize),
+}
+
+/// Asks the network for a frame.
+fn arrival(tap: &Tap, desk: &mut Desk) -> Arrival {
+    let mut header = [0; NetHeader::LEN];
+
+    match tap.receive(&mut header, &mut desk.frame) {
+        Ok(Some(len)) if len <= desk.frame.len() => Arrival::Frame(NetHeader::decode(&header), len),
+        Ok(Some(_)) => Arrival::Useless,
+        // An interface that is gone is as silent as one that has nothing to say.
+        Ok(None) | Err(_) => Arrival::None,
+    }
+}
+
+/// Gives the guest a frame; returns whether there may be another one for it.
+fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, raise: impl FnMut(Raise)) -> bool {
+    if !is_bus_master(dev) {
+        return false;
+    }
+    let (header, len) = match desk.waiting.take() {
+        Some(waiting) => waiting,
+        None => match arrival(tap, desk) {
+            Arrival::None => return false,
+            Arrival::Useless => return true,
+            Arrival::Frame(header, len) => (header, len),
+        },
+    };
+    let frame = desk.frame.get_mut(..len).unwrap_or_default();
+    let function = &dev.data().get_ref().function;
+    let done = function.receive(&header, frame, &mut Guest(dev), raise);
+
+    if !done {
+        desk.waiting = Some((header, len));
+    }
+    done
+}
+
+/// Memory of the guest.
+struct Guest<'a>(&'a Device);
+
+impl Memory for Guest<'_> {
+    /// What is copied to user space may be seen byte by byte, from the first one, which has the bit that
+    /// the guest looks for: it is written last.
+    fn publish(&mut self, iova: u64, word: u32) -> core::result::Result<(), Fault> {
+        let [first, rest @ ..] = word.to_le_bytes();
+
+        self.write(iova.saturating_add(1), &rest)?;
+        self.write(iova, &[first])
+    }
+
+    fn read(&mut self, iova: u64, to: &mut [u8]) -> core::result::Result<(), Fault> {
+        self.0.dma_read(iova, to).map_err(|_| Fault)
+    }
+
+    fn write(&mut self, iova: u64, from: &[u8]) -> core::result::Result<(), Fault> {
+        self.0.dma_write(iova, from).map_err(|_| Fault)
+    }
+}
+
+/// The network.
+struct Network<'a>(&'a Tap);
+
+impl Wire for Network<'_> {
+    fn send(&mut self, header: &NetHeader, frame: &[u8]) -> core::result::Result<(), Full> {
+        match self.0.send(&header.encode(), frame) {
+            Err(EAGAIN) => Err(Full),
+            // What the network does not want is lost, as on any wire.
+            _ => Ok(()),
+        }
+    }
+}
