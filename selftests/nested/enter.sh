@@ -20,7 +20,7 @@ if [ "${1:-}" != --inside ]; then
 fi
 shift
 
-for module in 9pnet_virtio 9p kvm-amd kvm-intel; do
+for module in 9pnet_virtio 9p kvm-amd kvm-intel bridge tun; do
 	modprobe $module 2>/dev/null
 done
 [ -c /dev/kvm ] || die 'no KVM in the test host: neither SVM nor VMX in its CPU?'

@@ -31,6 +31,7 @@ SUITES = {
     "failure": ("cases_failure",),
     "refusal": ("cases_refusal",),
     "newer": ("cases_newer",),
+    "provider": ("cases_provider",),
 }
 
 # A test that does not end.

@@ -31,18 +31,28 @@ class Pf:
         # The MTU first: to change it the driver resets the PF, and with it the VFs.
         for words in (["mtu", str(MTU)], ["up"]):
             subprocess.run(["busybox", "ip", "link", "set", netdev, *words], check=True)
-        subprocess.run(["busybox", "ifconfig", netdev, HOST, "netmask", MASK], check=True)
-        self.raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
-        self.raw.bind((netdev, ETHERTYPE))
-        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.mac = self.raw.getsockname()[4]
+        self.end = None
+        self.raw = None
+        self.move(netdev)
         self.icmp = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self.sequence = 0
+
+    def move(self, end):
+        """The host's address is that of this interface from now on, at the PF or on a switch with it."""
+        if self.end:
+            self.raw.close()
+            subprocess.run(["busybox", "ip", "addr", "flush", "dev", self.end], check=True)
+        self.end = end
+        subprocess.run(["busybox", "ifconfig", end, HOST, "netmask", MASK], check=True)
+        self.raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
+        self.raw.bind((end, ETHERTYPE))
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.mac = self.raw.getsockname()[4]
 
     def close(self):
         self.raw.close()
         self.icmp.close()
-        subprocess.run(["busybox", "ip", "addr", "flush", "dev", self.netdev], check=True)
+        subprocess.run(["busybox", "ip", "addr", "flush", "dev", self.end], check=True)
         subprocess.run(["busybox", "ip", "link", "set", self.netdev, "mtu", "1500"], check=True)
 
     def ping(self, timeout=10, size=56):

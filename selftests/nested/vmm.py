@@ -59,7 +59,9 @@ class Machine:
     def nic_options(self, vf):
         """Of -device, or of device_add."""
         # Migration also if nothing tracks what the device writes: all is sent once more then.
-        return (f"vfio-pci,id=nic,host={vf},migration-events=on,"
+        # A function in software is named by its UUID.
+        device = f"sysfsdev=/sys/bus/mdev/devices/{vf}" if "-" in vf else f"host={vf}"
+        return (f"vfio-pci,id=nic,{device},migration-events=on,"
                 f"enable-migration={'on' if self.nic == 'vf' else 'off'}"
                 + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
                 + (",bus=plug" if self.hotplug else ""))
