@@ -13,7 +13,7 @@ use crate::{
     print,
     registry::Registry,
     source::Source,
-    sysfs::{Bdf, Device},
+    sysfs::{Address, Device},
     verdict::{self, Rule, Verdict},
 };
 
@@ -117,7 +117,7 @@ fn by_registry(registry: &Registry, preamble: &[u8], version: Option<u32>) -> Re
     Ok(answer(registry, preamble, destination, &caps))
 }
 
-fn by_device(io: &Io, registry: &Registry, preamble: &[u8], bdf: &Bdf) -> Result<Answer> {
+fn by_device(io: &Io, registry: &Registry, preamble: &[u8], bdf: &Address) -> Result<Answer> {
     Ok(Answer {
         destination: bdf.to_string(),
         verdict: verdict::judge_for(registry, preamble, &io.sysfs.device(bdf)?),

@@ -38,8 +38,9 @@ Exit status:
   2  wrong usage
   3  a file or device cannot be read or written, or its content is damaged
 
-Where a command takes BDF|FILE, \"-\" is the standard input, and the address of a PCI function is \
-written as 0000:01:10.0, or 01:10.0 in domain 0; put ./ before a file with such a name.
+A DEVICE is the address of a PCI function, 0000:01:10.0, or 01:10.0 in domain 0, or the UUID of a \
+mediated device. Where a command takes DEVICE|FILE, \"-\" is the standard input; put ./ before a file \
+with such a name.
 
 The format is described in Documentation/userspace-api/vmf.rst.";
 
@@ -71,7 +72,7 @@ values of source and destination, held or not. The verdict is the exit status.
 
 The destination can be
   nothing           a device as the registry promises it, with the newest profile version
-  a BDF             a device of this host, as its driver describes it; if its file \"check\" can be \
+  a DEVICE          a device of this host, as its driver describes it; if its file \"check\" can be \
 written, the driver is asked too, and neither may refuse
   an inventory      each of its devices; accepted if one of them accepts
   a descriptor      a device that sends this: it takes at least what it sends
@@ -160,7 +161,7 @@ pub(crate) enum Command {
     /// Show a descriptor: what a stream or device is and needs
     Describe {
         /// The device, or a file that starts with a descriptor
-        #[arg(value_name = "BDF|FILE", value_hint = ValueHint::FilePath)]
+        #[arg(value_name = "DEVICE|FILE", value_hint = ValueHint::FilePath)]
         source: String,
     },
     /// Explain whether a destination takes a stream
@@ -170,7 +171,7 @@ pub(crate) enum Command {
         #[arg(value_name = "SRC-DESC", value_hint = ValueHint::FilePath)]
         source: String,
         /// The destination: a device, a descriptor or an inventory
-        #[arg(long, value_name = "BDF|FILE", value_hint = ValueHint::FilePath)]
+        #[arg(long, value_name = "DEVICE|FILE", value_hint = ValueHint::FilePath)]
         against: Option<String>,
         /// The profile version of a destination that is taken from the registry
         #[arg(long, value_name = "N", conflicts_with = "against")]
@@ -259,6 +260,7 @@ pub(crate) enum Command {
 #[derive(Args, Debug)]
 pub(crate) struct Transfer {
     /// The device
+    #[arg(value_name = "DEVICE")]
     pub(crate) bdf: String,
     /// The stream
     #[arg(value_hint = ValueHint::FilePath)]

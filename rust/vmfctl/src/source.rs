@@ -13,13 +13,13 @@ use vmf::{FileHeader, SectionHeader, PREAMBLE_MAX};
 use crate::{
     failure::{Failure, Result},
     inventory::Inventory,
-    sysfs::{Bdf, Sysfs},
+    sysfs::{Address, Sysfs},
 };
 
 /// Where bytes come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    Device(Bdf),
+    Device(Address),
     File(PathBuf),
     Stdin,
 }
@@ -27,7 +27,7 @@ pub(crate) enum Source {
 impl Source {
     /// Takes a PCI address, `-` or a path; a path that looks like an address needs a `./`.
     pub(crate) fn new(text: &str) -> Self {
-        match (text, Bdf::parse(text)) {
+        match (text, Address::parse(text)) {
             ("-", _) => Self::Stdin,
             (_, Some(bdf)) => Self::Device(bdf),
             (path, None) => Self::File(path.into()),

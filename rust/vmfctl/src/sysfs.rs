@@ -16,13 +16,31 @@ use crate::{
     tree::hex,
 };
 
-/// The address of a PCI function.
+/// Where a device is: a PCI function, or a mediated device.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Bdf(String);
+pub(crate) enum Address {
+    /// Domain, bus, device and function.
+    Pci(String),
+    /// A UUID.
+    Mdev(String),
+}
 
-impl Bdf {
-    /// Takes `0000:01:10.0` or, in domain 0, `01:10.0`; anything else is [`None`].
+fn is_hex(text: &str, len: usize) -> bool {
+    text.len() == len && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+impl Address {
+    /// Takes `0000:01:10.0` or, in domain 0, `01:10.0`, or a UUID; anything else is [`None`].
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        let groups: Vec<_> = text.split('-').collect();
+        let lengths = [8, 4, 4, 4, 12];
+        if groups.len() == lengths.len() {
+            let ok = groups
+                .iter()
+                .zip(lengths)
+                .all(|(group, len)| is_hex(group, len));
+            return ok.then(|| Self::Mdev(text.to_ascii_lowercase()));
+        }
         let full = match text.matches(':').count() {
             1 => format!("0000:{text}"),
             _ => text.to_string(),
@@ -30,17 +48,28 @@ impl Bdf {
         let (domain, rest) = full.split_once(':')?;
         let (bus, rest) = rest.split_once(':')?;
         let (device, function) = rest.split_once('.')?;
-        let digits = |text: &str, len: usize| {
-            text.len() == len && text.bytes().all(|digit| digit.is_ascii_hexdigit())
-        };
-        let ok = digits(domain, 4) && digits(bus, 2) && digits(device, 2) && digits(function, 1);
-        ok.then(|| Self(full.to_ascii_lowercase()))
+        let ok = is_hex(domain, 4) && is_hex(bus, 2) && is_hex(device, 2) && is_hex(function, 1);
+        ok.then(|| Self::Pci(full.to_ascii_lowercase()))
+    }
+
+    /// What it is called on its bus.
+    fn name(&self) -> &str {
+        match self {
+            Self::Pci(name) | Self::Mdev(name) => name,
+        }
+    }
+
+    fn bus(&self) -> &str {
+        match self {
+            Self::Pci(_) => "pci",
+            Self::Mdev(_) => "mdev",
+        }
     }
 }
 
-impl fmt::Display for Bdf {
+impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.name())
     }
 }
 
@@ -80,70 +109,78 @@ pub(crate) struct Sysfs {
 }
 
 impl Sysfs {
-    /// The directory of a PCI function.
-    pub(crate) fn device_dir(&self, bdf: &Bdf) -> PathBuf {
-        self.root.join("bus/pci/devices").join(&bdf.0)
+    fn bus_dir(&self, bus: &str) -> PathBuf {
+        self.root.join("bus").join(bus).join("devices")
     }
 
-    fn format_dir(&self, bdf: &Bdf) -> PathBuf {
-        self.device_dir(bdf).join("migration_format")
+    /// The directory of a device.
+    pub(crate) fn device_dir(&self, address: &Address) -> PathBuf {
+        self.bus_dir(address.bus()).join(address.name())
     }
 
-    /// The functions that describe their format, by address.
-    pub(crate) fn devices(&self) -> Result<Vec<Bdf>> {
-        let dir = self.root.join("bus/pci/devices");
-        let entries = fs::read_dir(&dir).map_err(|error| Failure::io(&dir, &error))?;
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    fn format_dir(&self, address: &Address) -> PathBuf {
+        self.device_dir(address).join("migration_format")
+    }
+
+    /// The devices that describe their format, by address.
+    pub(crate) fn devices(&self) -> Result<Vec<Address>> {
+        let dir = self.bus_dir("pci");
+        let pci = fs::read_dir(&dir).map_err(|error| Failure::io(&dir, &error))?;
+        // A kernel without mediated devices has no such bus.
+        let mdev = fs::read_dir(self.bus_dir("mdev")).into_iter().flatten();
+        let names = pci
+            .chain(mdev)
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
         let mut found: Vec<_> = names
-            .filter_map(|name| Bdf::parse(&name))
-            .filter(|bdf| self.format_dir(bdf).is_dir())
+            .filter_map(|name| Address::parse(&name))
+            .filter(|address| self.format_dir(address).is_dir())
             .collect();
         found.sort();
         Ok(found)
     }
 
     /// The name of the driver that a function is bound to.
-    pub(crate) fn driver(&self, bdf: &Bdf) -> Option<String> {
-        let link = fs::read_link(self.device_dir(bdf).join("driver")).ok()?;
+    pub(crate) fn driver(&self, address: &Address) -> Option<String> {
+        let link = fs::read_link(self.device_dir(address).join("driver")).ok()?;
         Some(link.file_name()?.to_str()?.to_string())
     }
 
     /// Explains why there is nothing to read.
-    fn missing(&self, bdf: &Bdf) -> Option<Failure> {
-        if self.format_dir(bdf).is_dir() {
+    fn missing(&self, address: &Address) -> Option<Failure> {
+        if self.format_dir(address).is_dir() {
             return None;
         }
-        let why = match (self.device_dir(bdf).is_dir(), self.driver(bdf)) {
-            (false, _) => "no such PCI function".to_string(),
+        let why = match (self.device_dir(address).is_dir(), self.driver(address)) {
+            (false, _) => "no such device".to_string(),
             (true, None) => "no driver is bound; bind a variant driver that writes VMF".into(),
             (true, Some(driver)) => format!(
                 "driver {driver} has no migration_format/; bind a variant driver that writes VMF"
             ),
         };
-        Some(Failure::Input(format!("{bdf}: {why}")))
+        Some(Failure::Input(format!("{address}: {why}")))
     }
 
     /// The descriptor that a function would send: file header and DESCRIPTOR.
-    pub(crate) fn descriptor(&self, bdf: &Bdf) -> Result<Vec<u8>> {
-        if let Some(failure) = self.missing(bdf) {
+    pub(crate) fn descriptor(&self, address: &Address) -> Result<Vec<u8>> {
+        if let Some(failure) = self.missing(address) {
             return Err(failure);
         }
-        let path = self.format_dir(bdf).join("descriptor");
+        let path = self.format_dir(address).join("descriptor");
         fs::read(&path).map_err(|error| Failure::io(&path, &error))
     }
 
     /// All that the driver of a function says.
-    pub(crate) fn device(&self, bdf: &Bdf) -> Result<Device> {
-        let descriptor = hex(&self.descriptor(bdf)?);
-        let dir = self.format_dir(bdf);
+    pub(crate) fn device(&self, address: &Address) -> Result<Device> {
+        let descriptor = hex(&self.descriptor(address)?);
+        let dir = self.format_dir(address);
         let text = |name: &str| read_line(&dir.join(name));
         let small = |name: &str| {
             let wide = read_number(&dir.join(name))?;
             u32::try_from(wide).map_err(|_| bad_number(&dir.join(name)))
         };
         Ok(Device {
-            bdf: bdf.to_string(),
-            driver: self.driver(bdf),
+            bdf: address.to_string(),
+            driver: self.driver(address),
             container_version: text("container_version")?,
             profile: text("profile")?,
             profile_uuid: text("profile_uuid")?,
@@ -164,8 +201,8 @@ impl Sysfs {
     ///
     /// Returns the errno with which it refuses, 0 if it does not, or [`None`] if this host or user
     /// cannot ask.
-    pub(crate) fn check(&self, bdf: &Bdf, descriptor: &[u8]) -> Result<Option<i32>> {
-        let path = self.format_dir(bdf).join("check");
+    pub(crate) fn check(&self, address: &Address, descriptor: &[u8]) -> Result<Option<i32>> {
+        let path = self.format_dir(address).join("check");
         let file = fs::OpenOptions::new().write(true).open(&path);
         match file.and_then(|mut file| file.write_all(descriptor)) {
             Ok(()) => Ok(Some(0)),
@@ -178,12 +215,12 @@ impl Sysfs {
     }
 
     /// The last reasons that the driver of a function gave, if they can be read.
-    pub(crate) fn last_error(&self, bdf: &Bdf) -> Option<String> {
-        let driver = self.driver(bdf)?;
+    pub(crate) fn last_error(&self, address: &Address) -> Option<String> {
+        let driver = self.driver(address)?;
         let debug = self.root.join("kernel/debug");
         [&driver, &driver.replace('-', "_")]
             .iter()
-            .map(|driver| debug.join(driver).join(&bdf.0).join("last_error"))
+            .map(|driver| debug.join(driver).join(address.name()).join("last_error"))
             .find_map(|path| fs::read_to_string(path).ok())
             .map(|text| text.trim_end().to_string())
             .filter(|text| !text.is_empty())

@@ -14,7 +14,7 @@ use crate::{
     failure::{errno_text, Failure, Outcome, Result},
     print, progress,
     registry::Registry,
-    sysfs::Bdf,
+    sysfs::Address,
     vfio::{Device, State},
 };
 
@@ -28,14 +28,16 @@ const CHUNK: usize = 1 << 20;
 struct Context<'a> {
     io: &'a Io,
     registry: &'a Registry,
-    bdf: Bdf,
+    bdf: Address,
 }
 
 impl<'a> Context<'a> {
     fn new(io: &'a Io, registry: &'a Registry, arguments: &Transfer) -> Result<Self> {
-        let bdf = Bdf::parse(&arguments.bdf).ok_or_else(|| {
+        let bdf = Address::parse(&arguments.bdf).ok_or_else(|| {
             let bdf = &arguments.bdf;
-            Failure::Usage(format!("{bdf:?} is no PCI address such as 0000:01:10.0"))
+            Failure::Usage(format!(
+                "{bdf:?} is no PCI address such as 0000:01:10.0, and no UUID"
+            ))
         })?;
         Ok(Self { io, registry, bdf })
     }

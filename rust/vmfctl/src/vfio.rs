@@ -18,7 +18,7 @@ use vfio_bindings::bindings::vfio;
 
 use crate::{
     failure::{errno_text, Failure, Result},
-    sysfs::{Bdf, Sysfs},
+    sysfs::{Address, Sysfs},
 };
 
 /// The states that are used.
@@ -61,10 +61,10 @@ pub(crate) struct Device {
 
 impl Device {
     /// Opens a device that nobody else uses.
-    pub(crate) fn open(sysfs: &Sysfs, bdf: &Bdf) -> Result<Self> {
+    pub(crate) fn open(sysfs: &Sysfs, bdf: &Address) -> Result<Self> {
         let dir = sysfs.device_dir(bdf);
         if !dir.is_dir() {
-            return Err(Failure::Input(format!("{bdf}: no such PCI function")));
+            return Err(Failure::Input(format!("{bdf}: no such device")));
         }
         match cdev(&dir) {
             Some(path) if Path::new("/dev/iommu").exists() => Self::open_cdev(&path),
@@ -83,7 +83,7 @@ impl Device {
         })
     }
 
-    fn open_group(dir: &Path, bdf: &Bdf) -> Result<Self> {
+    fn open_group(dir: &Path, bdf: &Address) -> Result<Self> {
         let link = fs::read_link(dir.join("iommu_group")).map_err(|_| {
             Failure::Input(format!(
                 "{bdf}: no IOMMU group; is the IOMMU of this host switched on?"

@@ -74,6 +74,28 @@ fn inventory_in_three_forms() {
 }
 
 #[test]
+fn mediated_devices_as_well() {
+    const UUID: &str = "82576000-0000-4000-8000-00000000000a";
+    let (dir, root) = host("mediated", 2);
+    sysfs(&dir.join("sys"), UUID, &descriptor(|_| {}), 2);
+    let text = vmfctl(&["inventory", "--sysfs", &root]);
+    text.has(BDF);
+    text.has(UUID);
+    // In capitals, too.
+    let upper = UUID.to_uppercase();
+    let checked = vmfctl(&["check", BDF, "--against", &upper, "--sysfs", &root]);
+    assert_eq!(checked.code, 0, "{}{}", checked.out, checked.err);
+    checked.has(UUID);
+    let shown = dir.join(format!(
+        "sys/bus/mdev/devices/{UUID}/migration_format/check"
+    ));
+    assert!(!std::fs::read(shown).unwrap().is_empty());
+    let missing = vmfctl(&["describe", "--sysfs", &root, &UUID.replace('a', "b")]);
+    assert_eq!(missing.code, 3);
+    missing.has("no such device");
+}
+
+#[test]
 fn describe_a_device_and_a_stream() {
     let (dir, root) = host("describe", 2);
     let said = vmfctl(&["describe", "--sysfs", &root, "01:10.0"]);
@@ -93,7 +115,7 @@ fn describe_a_device_and_a_stream() {
     assert_eq!(json["manifest"][0]["name"], "rx-queue");
     let missing = vmfctl(&["describe", "--sysfs", &root, "0000:01:10.2"]);
     assert_eq!(missing.code, 3);
-    missing.has("no such PCI function");
+    missing.has("no such device");
     let short = write(&dir, "short", &stream()[..50]);
     let said = vmfctl(&["describe", &short]);
     assert_eq!(said.code, 3);

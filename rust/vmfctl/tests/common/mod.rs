@@ -208,9 +208,10 @@ pub fn payload_of(preamble: &[u8]) -> &[u8] {
     &preamble[64..64 + length as usize]
 }
 
-/// A copy of sysfs with one function whose driver describes its format.
-pub fn sysfs(root: &Path, bdf: &str, descriptor: &[u8], queues: u32) {
-    let dir = format!("bus/pci/devices/{bdf}/migration_format");
+/// A copy of sysfs with one device, by BDF or UUID, whose driver describes its format.
+pub fn sysfs(root: &Path, address: &str, descriptor: &[u8], queues: u32) {
+    let bus = if address.contains('-') { "mdev" } else { "pci" };
+    let dir = format!("bus/{bus}/devices/{address}/migration_format");
     for (name, value) in [
         ("container_version", "1.0".to_string()),
         ("profile", NAME.into()),
