@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Benchmarks with the nested guest: downtime, and the data path. "main.py bench" runs them.
 
-main.py bench [-t downtime|datapath]... [-n ROUNDS]
+main.py bench [-t downtime|datapath]... [-n ROUNDS] [-c]
+
+-c, for datapath: a control, of two guests by the same driver.
 """
 
 import getopt
@@ -22,9 +24,13 @@ PARTS = {"downtime": bench_downtime, "datapath": bench_datapath}
 
 
 def main():
-    options, _ = getopt.getopt(sys.argv[2:], "t:n:")
+    options, _ = getopt.getopt(sys.argv[2:], "t:n:c")
     parts = [value for name, value in options if name == "-t"] or PARTS
-    more = {"-n": int(value) for name, value in options if name == "-n"}
+    more = {"rounds": int(value) for name, value in options if name == "-n"}
+    more |= {"control": True for name, _ in options if name == "-c"}
+    if "control" in more and parts != ["datapath"]:
+        print("# -c is for -t datapath")
+        return 2
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     vfs = os.environ["VMF_VFS"].split()
     stage = Stage(os.environ["VMF_PF_NETDEV"], vfs)
@@ -32,7 +38,7 @@ def main():
     try:
         for part in parts:
             stage.vfs = vfs[:PARTS[part].VFS]
-            results[part] = PARTS[part].run(stage, *more.values())
+            results[part] = PARTS[part].run(stage, **more)
     except Exception:  # pylint: disable=broad-except
         for line in traceback.format_exc().splitlines():
             print("# " + line)

@@ -297,7 +297,7 @@ def vf_guest():
     return Machine(nic="vf", hotplug=True)
 
 
-def run(stage, count=COUNT):
+def run(stage, rounds=COUNT):
     """All three, with two VFs; the guest that is left has the plain driver's."""
     results = {}
     vfs = stage.vfs
@@ -306,15 +306,15 @@ def run(stage, count=COUNT):
     with Bridge(stage.pf.netdev):
         stage.vfs = list(TAPS)
         stage.use(Machine(nic="virtio"))
-        results["virtio"] = measure(stage, migrate_virtio, count)
+        results["virtio"] = measure(stage, migrate_virtio, rounds)
         stage.drop_guest()
     stage.vfs = vfs
     stage.use(vf_guest())
-    results["ours"] = measure(stage, migrate_ours, count)
+    results["ours"] = measure(stage, migrate_ours, rounds)
     stage.guest.run("down", NETDEV)
     change_driver(stage, vfs, "vfio-pci", "plain")
     check(stage.pf.ping_until(), "the guest does not answer with the plain driver")
-    results["replug"] = measure(stage, migrate_replug, count)
+    results["replug"] = measure(stage, migrate_replug, rounds)
     unplug(stage)
     for vf in vfs:
         bind(vf, ours)
