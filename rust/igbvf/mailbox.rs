@@ -345,16 +345,23 @@ pub(crate) fn look(bar: Bar<'_>, shadow: &mut Shadow) -> Result<V2PMAILBOX> {
     Ok(register)
 }
 
-/// Sends the message that the guest waits for the answer of; there is none if it cannot be sent.
+/// Sends the message that the guest waits for the answer of, unless the guest holds the buffer: what
+/// it has written there, or is about to read, is its own, and the physical function gives up on a
+/// message that it cannot read. It then has to be sent when the guest lets go.
 ///
 /// Returns all bits that were seen, as [`look()`] does.
 pub(crate) fn send_request(bar: Bar<'_>, shadow: &mut Shadow) -> V2PMAILBOX {
     let Some(&request) = shadow.mailbox.pending() else {
         return V2PMAILBOX::zeroed();
     };
+    if shadow.mailbox.vfu {
+        shadow.mailbox.set_deferred(true);
+        return V2PMAILBOX::zeroed();
+    }
     let bits = take_buffer(bar, BUFFER_TIME);
 
     shadow.observe(bits.with_pfsts(false), || read_reply(bar));
+    shadow.mailbox.set_deferred(!bits.vfu());
     if bits.vfu() {
         write_message(bar, &request);
         bar.write_reg(V2PMAILBOX::zeroed().with_req(true));
@@ -373,7 +380,7 @@ pub(crate) fn rest(bar: Bar<'_>, shadow: &mut Shadow, time: Delta) -> V2PMAILBOX
             let register = look(bar, shadow).unwrap_or(V2PMAILBOX::zeroed());
 
             bits = V2PMAILBOX::from(u32::from(bits) | u32::from(register));
-            Ok(shadow.mailbox.pending().is_none() || register.rsti())
+            Ok(!shadow.mailbox.is_waiting() || register.rsti())
         },
         |&done| done,
         POLL_TIME,

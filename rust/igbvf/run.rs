@@ -230,7 +230,7 @@ impl Quiesced {
     ///
     /// - [`EIO`]: the device does not decode memory.
     pub(crate) fn stop(mut self, dev: &Device) -> core::result::Result<Stopped, (Self, Error)> {
-        if self.shadow.mailbox.pending().is_some() {
+        if self.shadow.mailbox.is_waiting() {
             match dev.mmio(BAR) {
                 Ok(guard) => {
                     // On the way to here there was the time for it, unless it is a later one.

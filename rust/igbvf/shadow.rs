@@ -59,6 +59,9 @@ pub(crate) struct Mailbox {
     pub(crate) vfu: bool,
     /// The message that the guest has sent and that was not answered yet.
     request: Option<Message>,
+    /// It has come from elsewhere, and the physical function of this device was not given it: the guest
+    /// holds the buffer, or the physical function does.
+    deferred: bool,
     /// The physical function has read it.
     taken: bool,
     /// It has, and did not answer in all the time that there is for that. It may still do so, and what
@@ -87,7 +90,7 @@ impl Mailbox {
         if !register.pfsts() {
             return;
         }
-        if let Some(request) = &self.request {
+        if let Some(request) = self.request.as_ref().filter(|_| !self.deferred) {
             if self.control.settle(request, reply()) {
                 let [kind, ..] = request;
                 self.reset_done |= *kind == VF_RESET;
@@ -114,6 +117,7 @@ impl Mailbox {
     ) {
         if register.req() {
             self.request = Some(message());
+            self.deferred = false;
             self.taken = false;
             self.late = false;
             self.used = true;
@@ -130,6 +134,21 @@ impl Mailbox {
     /// Returns the message that the guest waits for an answer to, if there is time for one.
     pub(crate) fn pending(&self) -> Option<&Message> {
         self.request.as_ref().filter(|_| !self.late)
+    }
+
+    /// Returns whether an answer may be on its way, and there is time for it.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.pending().is_some() && !self.deferred
+    }
+
+    /// Notes whether the request was sent, or has to wait until the buffer is free.
+    pub(crate) fn set_deferred(&mut self, deferred: bool) {
+        self.deferred = deferred;
+    }
+
+    /// Returns whether a request waits for the guest to let go of the buffer, and it has.
+    pub(crate) fn is_due(&self) -> bool {
+        self.pending().is_some() && self.deferred && !self.vfu
     }
 
     /// The function was reset: the physical function has forgotten it. The registers of the mailbox
@@ -163,6 +182,7 @@ impl Mailbox {
             r2c: r2c & R2C,
             vfu,
             request,
+            deferred: false,
             taken: false,
             late: false,
             used: true,

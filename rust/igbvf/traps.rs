@@ -150,6 +150,10 @@ impl Traps for Igbvf {
                     // Granted only if the physical function does not hold the buffer.
                     shadow.mailbox.vfu = look(dev, bar, shadow, rest)?.vfu();
                 }
+                if shadow.mailbox.is_due() {
+                    let register = mailbox::send_request(bar, shadow);
+                    note(dev, bar, rest, register);
+                }
             }
             // It would clear pending interrupts of the physical function.
             (Place::PbaClear, _) => (),
@@ -191,12 +195,17 @@ fn look(
 ) -> Result<V2PMAILBOX> {
     let register = mailbox::look(bar, shadow)?;
 
+    note(dev, bar, rest, register);
+    Ok(register)
+}
+
+/// Takes note of what the register of the mailbox says.
+fn note(dev: &Device, bar: Bar<'_>, rest: &mut Rest<'_>, register: V2PMAILBOX) {
     match rest {
         Rest::Running(Some(rx)) if mailbox::was_reset(register) => rx.refill(dev, bar),
         Rest::Running(_) => (),
         Rest::Held(held) => held.take_note(dev, bar, register),
     }
-    Ok(register)
 }
 
 fn parts(run: RunMut<'_, Igbvf>) -> (&mut Shadow, Rest<'_>) {
