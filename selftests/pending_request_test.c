@@ -214,4 +214,22 @@ TEST_F(pending, T14_is_dropped_by_a_reset)
 	EXPECT_TRUE(probe_pf(&net->pf, &net->guest, net->guest.mac, VID, DROPPED));
 }
 
+/* The buffer is not let go of by a request that takes it in the same write. */
+TEST_F(pending, T14_a_request_that_keeps_the_buffer)
+{
+	struct testnet *net = &self->net;
+	struct vf *vf = net->guest.vf;
+
+	ASSERT_TRUE(hold(vf, request, 2));
+	vf_write(vf, VF_MAILBOX, VF_MBX_REQ | VF_MBX_VFU);
+	ASSERT_EQ(0, mig_save(vf_fd(vf), &self->stream));
+	EXPECT_EQ(RESET_DONE | VFU | PENDING, mailbox_of(&self->stream)[IN_MAILBOX(flags)]);
+	ASSERT_EQ(0, land(net, 2, &self->stream));
+	usleep(ANSWER_US);
+	EXPECT_EQ(VF_MBX_VFU, vf_read(net->guest.vf, VF_MAILBOX));
+	EXPECT_EQ(KIND, vf_read(net->guest.vf, VF_MBMEM(0)));
+	vf_write(net->guest.vf, VF_MAILBOX, VF_MBX_ACK);
+	expect_answer(_metadata, net);
+}
+
 TEST_HARNESS_MAIN

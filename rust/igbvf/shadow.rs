@@ -122,8 +122,8 @@ impl Mailbox {
             self.late = false;
             self.used = true;
         }
-        // A request lets go of the buffer, and so does a write without the bit.
-        self.vfu = register.vfu() && !register.req();
+        // A write without the bit lets go of the buffer; a request with it does not.
+        self.vfu = register.vfu();
     }
 
     /// Returns whether there may be an answer still.
