@@ -14,6 +14,7 @@
 
 #include "kselftest_harness.h"
 
+#include "filters.h"
 #include "handshake.h"
 #include "kernel_log.h"
 #include "monitor.h"
@@ -27,6 +28,9 @@
 #define TO		2
 #define PORT_VLAN	7
 #define VID		100
+#define MAX_FRAME	9018
+
+#define VMF_FILTERS_LEN	sizeof(struct vmf_igbvf_82576_filters)
 
 static const u8 second_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x1a };
 static const u8 host_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0xaa };
@@ -181,6 +185,44 @@ TEST_F(host_policy, T10_other_mac_set_by_the_host_of_a_trusted_guest)
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 	ASSERT_EQ(0, testnet_migrate(net, GUEST, true));
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
+}
+
+/*
+ * A guest between its reset and VF_RESET has no address, whatever a stream says: all that the
+ * PF is asked for is what outlasts a reset.
+ */
+TEST_F(host_policy, T10_other_mac_set_by_the_host_of_a_guest_after_a_reset)
+{
+	const u8 *filters, nothing[VMF_FILTERS_LEN] = { 0 };
+	struct mig_buf up = { 0 }, *stream = &self->stream;
+	struct testnet *net = &self->net;
+	struct vf *vf = net->guest.vf;
+
+	ASSERT_EQ(0, vf_set_max_frame(vf, MAX_FRAME));
+	ASSERT_EQ(0, vf_set_vlan(vf, VID, true));
+	ASSERT_EQ(0, mig_save(vf_fd(vf), &up));
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_RUNNING));
+	vf_write(vf, VF_CTRL, VF_CTRL_RST);
+	ASSERT_EQ(0, mig_save(vf_fd(vf), stream));
+	memcpy(stream->data + edit_section(stream, VMF_FILTERS, 0).payload,
+	       up.data + edit_section(&up, VMF_FILTERS, 0).payload, VMF_FILTERS_LEN);
+	edit_fixup(stream);
+	ASSERT_EQ(0, pf_set_vf_mac(TO, host_mac));
+	ASSERT_EQ(0, pf_set_vf_vlan(TO, PORT_VLAN));
+	vf = testnet_land(net, TO, stream);
+	ASSERT_NE(NULL, vf);
+
+	/* Nor does it say so itself. */
+	ASSERT_EQ(0, mig_save(vf_fd(vf), stream));
+	filters = stream->data + edit_section(stream, VMF_FILTERS, 0).payload;
+	EXPECT_EQ(MAX_FRAME_VALID, filters_flags(filters));
+	EXPECT_EQ(MAX_FRAME, filters_max_frame(filters));
+	EXPECT_EQ(0, memcmp(nothing, filters + IN_FILTERS(mac),
+			    IN_FILTERS(max_frame) - IN_FILTERS(mac)));
+	EXPECT_EQ(0, memcmp(nothing, filters + IN_FILTERS(multicast),
+			    VMF_FILTERS_LEN - IN_FILTERS(multicast)));
+	mig_buf_free(&up);
+	vf_close(vf);
 }
 
 /* Further addresses are no business of a guest whose address the host has set. */

@@ -96,7 +96,7 @@ static const char *check_refused(struct vf *vf, const struct state_verdict *v, i
 }
 
 /* All of the stream is there, and nothing of it runs. */
-static const char *check_loaded(struct vf *vf, const struct mig_buf *s, struct mig_buf *again)
+static const char *check_loaded(struct vf *vf, struct mig_buf *s, struct mig_buf *again)
 {
 	unsigned int q;
 
@@ -111,6 +111,7 @@ static const char *check_loaded(struct vf *vf, const struct mig_buf *s, struct m
 	}
 	if (mig_save(vf_fd(vf), again))
 		return "loaded, and cannot be saved";
+	state_settle(s);
 	return mig_buf_equal(s, again) ? NULL : "another state is saved than was loaded";
 }
 

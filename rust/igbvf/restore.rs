@@ -108,11 +108,15 @@ fn load_quiet(
     let interrupts = &state.interrupts;
     let has = |flag| state.mailbox.flags & flag != 0;
     let reset_done = has(SavedMailbox::FLAGS_VF_RESET_DONE);
-    let control = Control {
+    let mut control = Control {
         filters: state.filters,
         unicast: state.unicast,
     };
 
+    if !reset_done {
+        // What else there is was agreed to before the guest reset the function.
+        control.forget_reset();
+    }
     if control.unicast.count != 0 {
         dev.data().note_unicast();
     }

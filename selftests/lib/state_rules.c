@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #include "state_rules.h"
+#include "stream_edit.h"
 #include "vmf_stream.h"
 
 #define RX_QUEUE(_f)	offsetof(struct vmf_igbvf_82576_rx_queue, _f)
@@ -260,4 +261,19 @@ struct state_verdict state_judge(const struct mig_buf *stream)
 			return bad(ERANGE, "left out", NULL, NULL);
 	}
 	return fine();
+}
+
+void state_settle(struct mig_buf *stream)
+{
+	u8 *mailbox = stream->data + edit_section(stream, VMF_MAILBOX, 0).payload;
+	u8 *filters = stream->data + edit_section(stream, VMF_FILTERS, 0).payload;
+	u32 flags = vmf_get32(filters, FILTERS(flags));
+	u32 max_frame = vmf_get32(filters, FILTERS(max_frame));
+
+	if (mailbox[MAILBOX(flags)] & VMF_IGBVF_82576_MAILBOX_VF_RESET_DONE)
+		return;
+	memset(filters, 0, sizeof(struct vmf_igbvf_82576_filters));
+	vmf_put32(filters, FILTERS(flags), flags & VMF_IGBVF_82576_FILTERS_MAX_FRAME_VALID);
+	vmf_put32(filters, FILTERS(max_frame), max_frame);
+	edit_fixup(stream);
 }

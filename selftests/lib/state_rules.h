@@ -34,6 +34,12 @@ struct state_verdict {
 /* What a destination has to say of the sections of @stream, which is fine otherwise. */
 struct state_verdict state_judge(const struct mig_buf *stream);
 
+/*
+ * What is saved of @stream when it was loaded: without VF_RESET_DONE the PF has forgotten
+ * all filters but the largest frame.
+ */
+void state_settle(struct mig_buf *stream);
+
 u64 state_get(const u8 *payload, const struct state_field *field, u32 index);
 void state_put(u8 *payload, const struct state_field *field, u32 index, u64 val);
 
