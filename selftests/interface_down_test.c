@@ -50,6 +50,7 @@ static void take_down(struct testnet *net, bool reset)
 	unsigned int q;
 
 	vf_write(vf, VF_EIMC, ~0u);
+	vf_write(vf, VF_EIAC, 0);
 	for (q = 0; q < VF_QUEUES; q++) {
 		vf_write(vf, VF_RXDCTL(q), VF_RXDCTL_RESET);
 		vf_write(vf, VF_TXDCTL(q), 0);
@@ -78,6 +79,8 @@ FIXTURE_TEARDOWN(down)
 /* `ip link set down`, a migration, and `ip link set up`. */
 TEST_F(down, T08_interface_down)
 {
+	/* Those that the device of the source may have masked by itself, see auto_mask_test. */
+	u32 automatic = variant->up_before ? VF_EIMASK : 0;
 	struct testnet *net = &self->net;
 	struct vf *vf;
 	unsigned int q;
@@ -89,7 +92,7 @@ TEST_F(down, T08_interface_down)
 		EXPECT_EQ(0, vf_read(vf, VF_RXDCTL(q)) & VF_QUEUE_ENABLE);
 		EXPECT_EQ(0, vf_read(vf, VF_TXDCTL(q)) & VF_QUEUE_ENABLE);
 	}
-	EXPECT_EQ(0, irq_collect(vf, 0));
+	EXPECT_EQ(automatic, irq_collect(vf, automatic));
 
 	/* What the guest has not asked for is not asked for in its name. */
 	EXPECT_EQ(variant->reset, !!vf_set_max_frame(vf, FRAME_MAX + 8));

@@ -97,11 +97,15 @@ TEST_F(interrupts, T06_work_that_the_guest_has_not_seen)
 	ASSERT_TRUE(testnet_exchange(net, NIC_RX_RING));
 }
 
-/* Masked as in the middle of NAPI, and then there is something to tell on each vector. */
+/*
+ * Masked as in the middle of NAPI, by a guest that leaves this to no device, and then
+ * there is something to tell on each vector.
+ */
 static bool mask_and_raise(struct testnet *net)
 {
 	struct vf *vf = net->guest.vf;
 
+	vf_write(vf, VF_EIAM, 0);
 	vf_write(vf, VF_EIMC, VF_EIMASK);
 	settle(vf);
 	vf_write(vf, VF_EICS, IRQ_OTHER);
@@ -173,6 +177,7 @@ TEST_F(interrupts, T07_one_vector_masked)
 	struct testnet *net = &self->net;
 	struct vf *vf;
 
+	vf_write(net->guest.vf, VF_EIAM, VF_EIMASK & ~IRQ_RX);
 	vf_write(net->guest.vf, VF_EIMC, IRQ_RX);
 	ASSERT_TRUE(testnet_send(net, PEER_TO_GUEST, 3));
 	ASSERT_EQ(0, testnet_migrate(net, 2, false));

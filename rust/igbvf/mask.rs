@@ -31,6 +31,7 @@ use kernel::{
     }, //
 };
 use vfio::pci::VectorsGuard;
+use vmf::profile::igbvf_82576::Interrupts;
 
 /// The registers of the device, and its vectors.
 pub(crate) type Vectors<'a> = VectorsGuard<'a, Igbvf, BAR_SIZE>;
@@ -124,13 +125,43 @@ fn write_throttles(bar: Bar<'_>, [first, second, third]: [EITR; 3]) {
     bar.write(EITR::at(2), third);
 }
 
+/// Vectors that the mask of a guest which has just arrived does not have, and that the device of its
+/// source may have masked by itself, when it sent a message that may have got lost: nobody can tell
+/// them from those that the guest has masked.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Automatic {
+    /// Enabled, as the guest may count on a write of `EICS` to do that: a device that masks by itself
+    /// takes it for a reason to unmask, and QEMU's model does not.
+    enable: u32,
+    /// Given their message, and left masked: their cause is not cleared by it, and would block the
+    /// vector if it was enabled. As it is, another message comes when the guest enables it.
+    send: u32,
+}
+
+impl Automatic {
+    pub(crate) fn new(state: &Interrupts) -> Self {
+        let masked = state.eiam & !state.eims;
+
+        Self {
+            enable: masked & state.eiac,
+            send: masked & !state.eiac,
+        }
+    }
+}
+
 /// Restores the mask of a device that goes on, and its messages. No register shows which causes were
 /// pending or throttled: each vector that is not masked gets one interrupt. One too many is harmless,
 /// one too few is not; a masked one waits for the guest to unmask it.
-pub(crate) fn open(vectors: &Vectors<'_>, mask: u32) {
+pub(crate) fn open(vectors: &Vectors<'_>, mask: u32, automatic: Automatic) {
     let bar: Bar<'_> = vectors;
+    let Automatic { enable, send } = automatic;
 
-    bar.write(EIMS, mask.into());
-    bar.write(EICS, CAUSES.into());
+    if send != 0 {
+        bar.write(EIMS, send.into());
+        bar.write(EICS, send.into());
+        bar.write(EIMC, send.into());
+    }
+    bar.write(EIMS, (mask | enable).into());
+    bar.write(EICS, (CAUSES & !send).into());
     vectors.unmute();
 }

@@ -6,6 +6,7 @@
 
 use super::{
     mailbox,
+    mask::Automatic,
     regs::{
         Bar,
         QUEUES,
@@ -54,6 +55,8 @@ pub(crate) struct Held {
     pub(crate) txdctl: [u32; QUEUES],
     /// The interrupt mask.
     pub(crate) eims: u32,
+    /// What a guest that has just arrived gets beyond it.
+    pub(crate) automatic: Automatic,
     /// The physical function is in reset; the guest is to find out that it was.
     pub(crate) pf_in_reset: bool,
     /// It was reset since the device was stopped, and all registers with it.
@@ -76,6 +79,7 @@ impl Held {
             rx,
             txdctl: [0; QUEUES],
             eims: 0,
+            automatic: Automatic::default(),
             pf_in_reset: false,
             void: false,
         }

@@ -5,6 +5,7 @@
 use super::{
     control::Control,
     mailbox::Talk,
+    mask::Automatic,
     regs::{
         low_high,
         Bar,
@@ -161,6 +162,7 @@ fn load_quiet(
     held.rx.show(dev, [rx_regs(rx0), rx_regs(rx1)]);
     held.txdctl = [tx0.txdctl, tx1.txdctl];
     held.eims = interrupts.eims;
+    held.automatic = Automatic::new(interrupts);
     held.pf_in_reset = false;
     held.void = false;
     Ok(())

@@ -392,6 +392,6 @@ fn start(dev: &Device, vectors: &Vectors<'_>, held: &mut Held) -> Result {
         held.rx.note_heads(dev, bar);
         return Err(err);
     }
-    mask::open(vectors, held.eims);
+    mask::open(vectors, held.eims, held.automatic);
     Ok(())
 }

@@ -118,6 +118,20 @@ void vf_regs_scatter(u32 *values, u32 seed)
 		values[i] = SCATTER * (VF_REGS_MAX * seed + 2 * i + 3) & vf_regs[i].mask;
 }
 
+static unsigned int index_of(u32 offset)
+{
+	unsigned int i;
+
+	for (i = 0; vf_regs[i].offset != offset; i++)
+		;
+	return i;
+}
+
+void vf_regs_start(u32 *values, const u32 *loaded)
+{
+	values[index_of(VF_EIMS)] |= loaded[index_of(VF_EIAM)] & loaded[index_of(VF_EIAC)];
+}
+
 void vf_regs_invert(u32 *values)
 {
 	unsigned int i;

@@ -178,6 +178,12 @@ void vf_regs_write(struct vf *vf, const u32 *values);
 void vf_regs_fill(u32 *values, u32 pattern);
 void vf_regs_scatter(u32 *values, u32 seed);
 
+/*
+ * What a guest that arrives with @loaded finds when it runs: vectors that the device of
+ * the source may have masked by itself are enabled.
+ */
+void vf_regs_start(u32 *values, const u32 *loaded);
+
 /* Every bit that can be is another one. */
 void vf_regs_invert(u32 *values);
 
