@@ -84,8 +84,19 @@ software() {
 	return $status
 }
 
+# The interface lives as long as it is the wire of something.
+wire() {
+	echo $uuid >$type/create || return 1
+	vmfctl attach $uuid vmfwire && [ -d /sys/class/net/vmfwire ] && sleep 1 &&
+		[ -d /sys/class/net/vmfwire ] && vmfctl detach $uuid && sleep 1 &&
+		! [ -d /sys/class/net/vmfwire ]
+	status=$?
+	echo 1 >/sys/bus/mdev/devices/$uuid/remove
+	return $status
+}
+
 echo 'TAP version 13'
-echo '1..12'
+echo '1..13'
 ok inventory inventory_has_all
 ok describe vmfctl describe "$a"
 ok save save
@@ -99,8 +110,10 @@ ok driver_refuses_it_too driver_says_edom
 ok load vmfctl load "$b" stream
 if [ -d $type ]; then
 	ok software software
+	ok wire wire
 else
 	echo 'ok 12 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 13 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
 fi
 
 cd / && rm -rf "$dir"

@@ -148,6 +148,11 @@ Opens the device through VFIO, as \"vmfctl save\" does, writes the stream in RES
 STOP: all of the driver's checks are made and the hardware is loaded. The device is then closed, \
 which resets it: this is a test of acceptance, not a way to resume anything.";
 
+const ATTACH_HELP: &str = "\
+The interface is a TAP device, which is made if there is none of that name, or a macvtap device. It \
+is opened as the device wants it, without offloads, and handed over: it stays as long as the device \
+keeps it, and whatever it is a port of is up to \"ip link\". The guest is announced to the network.";
+
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -243,6 +248,21 @@ pub(crate) enum Command {
     /// Load the state of a device from a file, to see whether it is accepted
     #[command(after_long_help = LOAD_HELP)]
     Load(Transfer),
+    /// Connect a function in software to a TAP or macvtap interface
+    #[command(after_long_help = ATTACH_HELP)]
+    Attach {
+        /// The UUID of the device
+        #[arg(value_name = "UUID")]
+        device: String,
+        /// The name of the interface
+        interface: String,
+    },
+    /// Disconnect it
+    Detach {
+        /// The UUID of the device
+        #[arg(value_name = "UUID")]
+        device: String,
+    },
     /// Write the completions of a shell
     Completions {
         /// The shell

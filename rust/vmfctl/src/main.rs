@@ -24,6 +24,7 @@ mod registry;
 mod scan;
 mod source;
 mod sysfs;
+mod tap;
 mod transfer;
 mod tree;
 mod verdict;
@@ -101,6 +102,8 @@ fn run(cli: Cli) -> Result {
         Command::Matrix { inventories } => matrix::run(&io, &registry, &inventories),
         Command::Save(arguments) => transfer::save(&io, &registry, &arguments),
         Command::Load(arguments) => transfer::load(&io, &registry, &arguments),
+        Command::Attach { device, interface } => tap::attach(&io, &device, &interface),
+        Command::Detach { device } => tap::detach(&io, &device),
         Command::Completions { shell } => docs::completions(&io, shell),
         Command::Man { out } => docs::man(&io, out.as_deref()),
     }

@@ -96,6 +96,29 @@ fn mediated_devices_as_well() {
 }
 
 #[test]
+fn wires_of_functions_in_software_only() {
+    const UUID: &str = "82576000-0000-4000-8000-00000000000a";
+    let (dir, root) = host("wires", 2);
+    let fd = write(
+        &dir,
+        &format!("sys/bus/mdev/devices/{UUID}/network/backend_fd"),
+        "",
+    );
+    let said = vmfctl(&["detach", "--sysfs", &root, UUID]);
+    assert_eq!(said.code, 0, "{}", said.err);
+    assert_eq!(std::fs::read_to_string(fd).unwrap(), "-1");
+    let said = vmfctl(&["detach", "--sysfs", &root, BDF]);
+    assert_eq!(said.code, 3);
+    said.has("no function in software");
+    let said = vmfctl(&["detach", "--sysfs", &root, "eth0"]);
+    assert_eq!(said.code, 2);
+    // Names that no interface can have.
+    for name in ["", "an-interface-with-a-long-name"] {
+        assert_eq!(vmfctl(&["attach", "--sysfs", &root, UUID, name]).code, 3);
+    }
+}
+
+#[test]
 fn describe_a_device_and_a_stream() {
     let (dir, root) = host("describe", 2);
     let said = vmfctl(&["describe", "--sysfs", &root, "01:10.0"]);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! The ioctls of VFIO: the only unsafe code of this tool.
+//! The ioctls of VFIO: with those of TAP devices the only unsafe code of this tool.
 
 #![allow(unsafe_code)]
 
