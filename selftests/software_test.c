@@ -191,23 +191,6 @@ TEST_F(wired, bus_master)
 	EXPECT_TRUE(pf_collect(wire, at_tap, 1, NIC_TIMEOUT_MS));
 }
 
-/* A frame that is too long for any guest is no end of those behind it. */
-TEST_F(wired, too_long)
-{
-	struct pf_socket *wire = &self->software.wire;
-	struct ledger in, huge, *at_guest[] = { &in };
-	struct nic *nic = &self->nic;
-
-	ledger_init(&in, 2);
-	ledger_init_lengths(&huge, 3, 12000, 12000);
-	ASSERT_EQ(0, tap_set_mtu(SOFTWARE_TAP, 16000));
-	vf_bus_master(nic->vf, false);
-	ASSERT_TRUE(pf_send(wire, &huge, nic->mac, 1));
-	ASSERT_TRUE(pf_send(wire, &in, nic->mac, TESTNET_BURST));
-	vf_bus_master(nic->vf, true);
-	EXPECT_TRUE(nic_collect(nic, at_guest, 1, NIC_TIMEOUT_MS));
-}
-
 /* Nothing keeps an interface that was given up, not even a device that is at work with it. */
 TEST_F(wired, let_go)
 {

@@ -40,14 +40,6 @@ static int interface_up(const char *name)
 	return interface_ioctl(SIOCSIFFLAGS, &ifr);
 }
 
-int tap_set_mtu(const char *name, int mtu)
-{
-	struct ifreq ifr = { .ifr_mtu = mtu };
-
-	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", name);
-	return interface_ioctl(SIOCSIFMTU, &ifr);
-}
-
 int tap_open(const char *name)
 {
 	struct ifreq ifr = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };

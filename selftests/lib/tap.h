@@ -5,7 +5,4 @@
 /* A TAP interface that is up, for another to be its far end: a file descriptor, or -errno. */
 int tap_open(const char *name);
 
-/* The longest payload of a frame that the host sends. 0 or -errno. */
-int tap_set_mtu(const char *name, int mtu);
-
 #endif /* SELFTESTS_TAP_H */
