@@ -373,11 +373,13 @@ def length_fits(known: t.Attribute, value: bytes) -> bool:
 
 
 def decode_list(found: Descriptor, key: int, entries: list[Values]) -> bool:
-    """Take the entries of keys 7, 8 and 10 (Limits, Manifest, Policy digest)."""
+    """Take the entries of keys 7, 8, 10 and 11 (Limits, Manifest, Policy digest, Configuration space)."""
     structure, name, rule = {7: (t.LIMIT, "id", "rule"), 8: (t.MANIFEST_ENTRY, "type", "schema"),
-                             10: (t.POLICY_ENTRY, "id", "action")}[key]
+                             10: (t.POLICY_ENTRY, "id", "action"),
+                             11: (t.CONFIG_WORD, "offset", None)}[key]
     numbers = [entry[name] for entry in entries]
-    good = (all(structure.well_formed(entry) and entry[rule] != 0 for entry in entries)
+    good = (all(structure.well_formed(entry) for entry in entries)
+            and all(rule is None or entry[rule] != 0 for entry in entries)
             and all(low < high for low, high in zip(numbers, numbers[1:])))
     if key == 7:
         found.limits = entries
@@ -385,6 +387,8 @@ def decode_list(found: Descriptor, key: int, entries: list[Values]) -> bool:
         found.manifest = dict(zip(numbers, entries))
         good = good and all(entry["type"] > t.END and 1 <= entry["min_reader"] <= entry["schema"]
                             for entry in entries)
+    elif key == 11:
+        good = good and all(number % 4 == 0 and number <= 0xffc for number in numbers)
     return good
 
 

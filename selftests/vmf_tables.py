@@ -155,6 +155,9 @@ MANIFEST_ENTRY = Structure(
     field("flags", "u16", flags=CRITICAL | VERIFY_ONLY), field("reserved", "u16"),
     field("count_max", "u32"), field("len_max", "u32"), field("reserved2", "u32"))
 
+# Configuration space
+CONFIG_WORD = Structure(field("offset", "u16"), field("flags", "u16", flags=1), field("value", "u32"))
+
 # END
 END_PAYLOAD = Structure(
     field("sections", "u32"), field("generation", "u32"), field("total", "u64"),
@@ -182,6 +185,7 @@ ATTRIBUTES: dict[int, Attribute] = {
     8: Attribute("manifest", "entries", True, MANIFEST_ENTRY),
     9: Attribute("stream_max", "number", True),
     10: Attribute("policy_digest", "entries", False, POLICY_ENTRY),
+    11: Attribute("presented_config", "entries", False, CONFIG_WORD),
     64: Attribute("provider_ids", "fields", False, PRESENTED),
     65: Attribute("provider_driver", "text"),
     66: Attribute("provider_version", "text"),

@@ -164,6 +164,12 @@
 /* Digest of the host policy at the source. */
 #define VMF_KEY_POLICY_DIGEST				10
 
+/*
+ * What VMMs compare of configuration space at the very end, as the source had
+ * it when it was opened.
+ */
+#define VMF_KEY_PRESENTED_CONFIG			11
+
 /* The identity of the parent device. */
 #define VMF_KEY_PROVIDER_IDS				64
 
@@ -388,6 +394,25 @@ struct vmf_policy_entry {
 	__le64 value;
 };
 
+/*
+ * Compared by VMMs if the guest finds the function behind a port of PCI
+ * Express.
+ */
+#define VMF_CONFIG_WORD_BEHIND_PORT			(1 << 0)
+
+/**
+ * struct vmf_config_word - A word of configuration space; entries ascend by
+ * offset.
+ * @offset: a multiple of 4, up to 0xffc; in bytes
+ * @flags: see flags
+ * @value: value at the source; bits that are not compared are 0
+ */
+struct vmf_config_word {
+	__le16 offset;
+	__le16 flags;
+	__le32 value;
+};
+
 /* The destination has to have it. */
 #define VMF_FEATURE_NAME_REQUIRED			(1 << 0)
 
@@ -480,6 +505,62 @@ struct vmf_feature_name {
 
 /* Value of the limit msix-vectors in a whole device. */
 #define VMF_IGBVF_82576_LIMIT_MSIX_VECTORS_VALUE	3
+
+/* Number of words in presented-config. */
+#define VMF_IGBVF_82576_CONFIG_WORDS			46
+
+/*
+ * Which they are: offset, flags, value of a provider that has no device to
+ * take it from, bits that are compared.
+ */
+#define VMF_IGBVF_82576_CONFIG { \
+	{ 0x070, 0, 0x00020000, 0xffff0000 }, \
+	{ 0x074, 0, 0x00000003, 0xffffffff }, \
+	{ 0x078, 0, 0x00002003, 0xffffffff }, \
+	{ 0x0a0, 0, 0x00020000, 0xffff0000 }, \
+	{ 0x0a4, 0, 0x10008020, 0xffffffff }, \
+	{ 0x0a8, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0ac, VMF_CONFIG_WORD_BEHIND_PORT, 0x00000411, 0xffffffff }, \
+	{ 0x0b0, VMF_CONFIG_WORD_BEHIND_PORT, 0x00110000, 0xffffffff }, \
+	{ 0x0b4, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0b8, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0bc, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0c0, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0c4, 0, 0x00300000, 0xffffffff }, \
+	{ 0x0c8, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0cc, VMF_CONFIG_WORD_BEHIND_PORT, 0x00000000, 0xffffffff }, \
+	{ 0x0d0, VMF_CONFIG_WORD_BEHIND_PORT, 0x00000000, 0xffffffff }, \
+	{ 0x0d4, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0d8, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0dc, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0e0, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0e4, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0e8, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0ec, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0f0, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0f4, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0f8, 0, 0x00000000, 0xffffffff }, \
+	{ 0x0fc, 0, 0x00000000, 0xffffffff }, \
+	{ 0x100, 0, 0x00010000, 0x00ffff00 }, \
+	{ 0x104, 0, 0x00000000, 0xffffffff }, \
+	{ 0x108, 0, 0x02400000, 0xffffffff }, \
+	{ 0x10c, 0, 0x00462030, 0xffffffff }, \
+	{ 0x110, 0, 0x00000000, 0xffffffff }, \
+	{ 0x114, 0, 0x0000c000, 0xffffffff }, \
+	{ 0x118, 0, 0x000000a0, 0xffffffff }, \
+	{ 0x11c, 0, 0x00000000, 0xffffffff }, \
+	{ 0x120, 0, 0x00000000, 0xffffffff }, \
+	{ 0x124, 0, 0x00000000, 0xffffffff }, \
+	{ 0x128, 0, 0x00000000, 0xffffffff }, \
+	{ 0x12c, 0, 0x00000000, 0xffffffff }, \
+	{ 0x130, 0, 0x00000000, 0xffffffff }, \
+	{ 0x134, 0, 0x00000000, 0xffffffff }, \
+	{ 0x138, 0, 0x00000000, 0xffffffff }, \
+	{ 0x13c, 0, 0x00000000, 0xffffffff }, \
+	{ 0x140, 0, 0x00000000, 0xffffffff }, \
+	{ 0x144, 0, 0x00000000, 0xffffffff }, \
+	{ 0x150, 0, 0x0000000e, 0x0000ffff }, \
+}
 
 /* Type of section rx-queue. */
 #define VMF_IGBVF_82576_TYPE_RX_QUEUE			0x10001

@@ -147,6 +147,7 @@ impl Capabilities {
             limits: self.limits.as_slice(),
             sections: self.sections,
             stream_max: self.stream_max,
+            config: &[],
             provider: &[],
         }
     }

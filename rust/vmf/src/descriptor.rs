@@ -9,12 +9,13 @@ mod fields;
 mod parse;
 
 pub use self::fields::DescriptorFields;
-pub use crate::registry::{Limit as LimitEntry, ManifestEntry, PolicyEntry, Presented};
+pub use crate::registry::{ConfigWord, Limit as LimitEntry, ManifestEntry, PolicyEntry, Presented};
 
 use self::parse::{split_attribute, Parts};
 use crate::{
+    crc::Crc32c,
     error::{Code, Refusal},
-    registry,
+    registry::{self, FileHeader, SectionHeader},
 };
 
 impl Presented {
@@ -61,6 +62,7 @@ pub struct Descriptor<'a> {
     features_optional: &'a [u8],
     limits: &'a [u8],
     policies: &'a [u8],
+    config: &'a [u8],
     manifest: &'a [u8],
     manifest_at: usize,
     stream_max: u64,
@@ -100,6 +102,25 @@ impl<'a> Descriptor<'a> {
             at: payload.len(),
             refusal,
         })
+    }
+
+    /// Finds the descriptor at the start of a stream that a [`Reader`](crate::Reader) has taken, or
+    /// would take so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`] and the headers before it; [`Code::NoData`] if it is cut off.
+    pub fn of_stream(stream: &'a [u8], crc: Crc32c) -> Result<Self, Refusal> {
+        const SHORT: Refusal = Refusal::new(Code::NoData, "the descriptor is cut off", 0, 0);
+
+        let size = |len| usize::try_from(len).unwrap_or(usize::MAX);
+        let header = FileHeader::open(stream.first_chunk().ok_or(SHORT)?)?;
+        let section = stream.get(size(header.header_len.into())..).ok_or(SHORT)?;
+        let head = section.first_chunk().ok_or(SHORT)?;
+        let header = SectionHeader::open(head, crc)?;
+        let payload = section.get(head.len()..).ok_or(SHORT)?;
+        let payload = payload.get(..size(header.length)).ok_or(SHORT)?;
+        Self::parse(payload).map_err(|malformed| malformed.refusal)
     }
 
     /// Returns the bytes that were parsed.
@@ -150,6 +171,11 @@ impl<'a> Descriptor<'a> {
     /// Returns the digest of the host policy, by ascending id.
     pub fn policies(&self) -> impl Iterator<Item = PolicyEntry> + 'a {
         entries(self.policies, PolicyEntry::decode)
+    }
+
+    /// Returns what VMMs compare of configuration space, by ascending offset.
+    pub fn config(&self) -> impl Iterator<Item = ConfigWord> + 'a {
+        entries(self.config, ConfigWord::decode)
     }
 
     /// Returns the manifest, by ascending section type.

@@ -28,6 +28,7 @@
 mod bytes;
 mod capabilities;
 mod check;
+mod config;
 mod crc;
 mod descriptor;
 mod error;
@@ -41,15 +42,16 @@ mod writer;
 pub use self::{
     capabilities::{Capabilities, Limits, LIMITS_MAX},
     check::{check, check_each, Finding},
+    config::{check_config, check_config_each, Config, CONFIG_MAX},
     crc::Crc32c,
     descriptor::{
-        Attribute, Descriptor, DescriptorFields, LimitEntry, Malformed, ManifestEntry, PolicyEntry,
-        Presented,
+        Attribute, ConfigWord, Descriptor, DescriptorFields, LimitEntry, Malformed, ManifestEntry,
+        PolicyEntry, Presented,
     },
     error::{Error, Refusal, SectionId},
     profile::spec::{
-        Feature, Features, Identity, Limit, Match, Policy, Profile, SectionSpec, Version,
-        FEATURE_WORDS,
+        ConfigSpec, Feature, Features, Identity, Limit, Match, Policy, Profile, SectionSpec,
+        Version, FEATURE_WORDS,
     },
     reader::{preflight, Progress, Reader, Section, Visitor},
     registry::{

@@ -10,8 +10,8 @@ mod structures;
 pub use self::{
     codes::{Action, Code, Rule},
     structures::{
-        AttributeHeader, End, FeatureName, FileHeader, Limit, ManifestEntry, PolicyEntry,
-        Presented, SectionHeader, Version,
+        AttributeHeader, ConfigWord, End, FeatureName, FileHeader, Limit, ManifestEntry,
+        PolicyEntry, Presented, SectionHeader, Version,
     },
 };
 
@@ -100,6 +100,9 @@ pub const KEY_MANIFEST: u16 = 8;
 pub const KEY_STREAM_MAX: u16 = 9;
 /// Attribute key: Digest of the host policy at the source.
 pub const KEY_POLICY_DIGEST: u16 = 10;
+/// Attribute key: What VMMs compare of configuration space at the very end, as the source had it
+/// when it was opened.
+pub const KEY_PRESENTED_CONFIG: u16 = 11;
 /// Attribute key: The identity of the parent device.
 pub const KEY_PROVIDER_IDS: u16 = 64;
 /// Attribute key: The name of the driver.

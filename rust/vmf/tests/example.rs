@@ -69,6 +69,7 @@ fn fields() -> DescriptorFields<'static> {
         limits: &LIMITS,
         sections: SECTIONS,
         stream_max: 65536,
+        config: &[],
         provider: &[],
     }
 }

@@ -58,6 +58,7 @@ fn write(caps: &Capabilities, buf: &mut [u8]) -> Result<usize, Refusal> {
     let fields = DescriptorFields {
         required,
         optional,
+        config: &[],
         provider: &[(65, b"igbvf_vfio_pci")],
         ..caps.fields()
     };

@@ -103,6 +103,7 @@ static OTHER: Profile = Profile {
         value: 9,
         name: "trust",
     }],
+    config: &[],
     sections: &[BASE, EXTRA, LATER],
     stream_max: 4096,
     verify,

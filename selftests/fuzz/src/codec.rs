@@ -6,7 +6,8 @@ use arbitrary::{Arbitrary, Unstructured};
 use vmf::profile::igbvf_82576::{Loader as StateLoader, State, PROFILE};
 use vmf::profile::Verifier;
 use vmf::registry::{
-    KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED, KEY_LIMITS, KEY_PROVIDER_IDS, KEY_STREAM_MAX,
+    KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED, KEY_LIMITS, KEY_PRESENTED_CONFIG,
+    KEY_PROVIDER_IDS, KEY_STREAM_MAX,
 };
 use vmf::{
     Action, Capabilities, Code, Crc32c, Descriptor, DescriptorFields, Error, Features, Limit,
@@ -423,6 +424,7 @@ fn describe_again(descriptor: &Descriptor<'_>, writer: &mut Writer<'_>, payload:
         .filter(|attr| attr.key >= KEY_PROVIDER_IDS)
         .map(|attr| (attr.key, attr.value))
         .collect();
+    let config: Vec<_> = descriptor.config().collect();
     let fields = DescriptorFields {
         presented: descriptor.presented(),
         profile_uuid: descriptor.profile_uuid(),
@@ -434,6 +436,7 @@ fn describe_again(descriptor: &Descriptor<'_>, writer: &mut Writer<'_>, payload:
         limits: &limits,
         sections: &sections,
         stream_max: descriptor.stream_max(),
+        config: &config,
         provider: &provider,
     };
     writer
@@ -441,12 +444,17 @@ fn describe_again(descriptor: &Descriptor<'_>, writer: &mut Writer<'_>, payload:
         .expect("the writer refuses a descriptor that the reader took");
     let mut seen = 0u32;
     let ordinary = descriptor.attributes().all(|attr| {
-        let list = matches!(attr.key, KEY_FEATURES_OPTIONAL | KEY_LIMITS);
+        let list = matches!(
+            attr.key,
+            KEY_FEATURES_OPTIONAL | KEY_LIMITS | KEY_PRESENTED_CONFIG
+        );
         let must = attr.key <= KEY_STREAM_MAX && attr.key != KEY_FEATURES_OPTIONAL;
         seen |= 1 << attr.key.min(31);
         (must as u16) == attr.flags
             && !(list && attr.value.is_empty())
-            && (attr.key <= KEY_STREAM_MAX || attr.key >= KEY_PROVIDER_IDS)
+            && (attr.key <= KEY_STREAM_MAX
+                || attr.key == KEY_PRESENTED_CONFIG
+                || attr.key >= KEY_PROVIDER_IDS)
     });
     let words = [
         (

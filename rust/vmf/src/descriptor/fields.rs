@@ -2,15 +2,15 @@
 
 //! The content of a descriptor on its way out.
 
-use super::{name_ok, Descriptor, LimitEntry, ManifestEntry, Presented};
+use super::{name_ok, ConfigWord, Descriptor, LimitEntry, ManifestEntry, Presented};
 use crate::{
     bytes::Put,
     error::{Code, Refusal},
     profile::spec::{Features, Limit, SectionSpec},
     registry::{
         AttributeHeader, Version, ATTR_MUST, KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED,
-        KEY_LIMITS, KEY_MANIFEST, KEY_PRESENTED, KEY_PROFILE_NAME, KEY_PROFILE_UUID,
-        KEY_PROFILE_VERSION, KEY_PROVIDER_IDS, KEY_STREAM_MAX,
+        KEY_LIMITS, KEY_MANIFEST, KEY_PRESENTED, KEY_PRESENTED_CONFIG, KEY_PROFILE_NAME,
+        KEY_PROFILE_UUID, KEY_PROFILE_VERSION, KEY_PROVIDER_IDS, KEY_STREAM_MAX,
     },
     wire,
 };
@@ -41,6 +41,8 @@ pub struct DescriptorFields<'a> {
     pub sections: &'a [SectionSpec],
     /// The largest length of the stream in bytes.
     pub stream_max: u64,
+    /// What VMMs compare of configuration space, by ascending offset; not written if empty.
+    pub config: &'a [ConfigWord],
     /// Attributes that are shown and never compared: keys from [`KEY_PROVIDER_IDS`] up, ascending.
     pub provider: &'a [(u16, &'a [u8])],
 }
@@ -166,6 +168,14 @@ impl DescriptorFields<'_> {
         to(KEY_STREAM_MAX, ATTR_MUST, 8, &|put| {
             put.u64(self.stream_max);
         });
+        if !self.config.is_empty() {
+            let len = self.config.len().saturating_mul(ConfigWord::LEN);
+            to(KEY_PRESENTED_CONFIG, 0, len, &|put| {
+                for word in self.config {
+                    put.bytes(&word.encode());
+                }
+            });
+        }
         for (key, value) in self.provider {
             to(*key, 0, value.len(), &|put| {
                 put.bytes(value);

@@ -2,15 +2,17 @@
 
 //! The validation of a descriptor, attribute by attribute.
 
-use super::{name_ok, Attribute, Descriptor, LimitEntry, ManifestEntry, PolicyEntry, Presented};
+use super::{
+    name_ok, Attribute, ConfigWord, Descriptor, LimitEntry, ManifestEntry, PolicyEntry, Presented,
+};
 use crate::{
     bytes::{all_zero, Get},
     error::{Code, Refusal},
     registry::{
         self, AttributeHeader, Version, ATTR_FLAGS_KNOWN, ATTR_MUST, KEY_FEATURES_OPTIONAL,
         KEY_FEATURES_REQUIRED, KEY_LIMITS, KEY_MANIFEST, KEY_POLICY_DIGEST, KEY_PRESENTED,
-        KEY_PROFILE_NAME, KEY_PROFILE_UUID, KEY_PROFILE_VERSION, KEY_PROVIDER_IDS, KEY_PROVIDER_OS,
-        KEY_STREAM_MAX,
+        KEY_PRESENTED_CONFIG, KEY_PROFILE_NAME, KEY_PROFILE_UUID, KEY_PROFILE_VERSION,
+        KEY_PROVIDER_IDS, KEY_PROVIDER_OS, KEY_STREAM_MAX,
     },
     wire,
 };
@@ -58,6 +60,7 @@ pub(super) struct Parts<'a> {
     features_optional: &'a [u8],
     limits: &'a [u8],
     policies: &'a [u8],
+    config: &'a [u8],
     manifest: Option<(&'a [u8], usize)>,
     stream_max: Option<u64>,
     unknown_must: Option<u16>,
@@ -106,6 +109,10 @@ impl<'a> Parts<'a> {
                 self.policies = list(PolicyEntry::LEN)?;
                 validate_policies(self.policies)?;
             }
+            KEY_PRESENTED_CONFIG => {
+                self.config = list(ConfigWord::LEN)?;
+                validate_config(self.config)?;
+            }
             KEY_MANIFEST => {
                 validate_manifest(list(ManifestEntry::LEN)?)?;
                 self.manifest = Some((value, at.saturating_add(AttributeHeader::LEN)));
@@ -138,6 +145,7 @@ impl<'a> Parts<'a> {
             features_optional: self.features_optional,
             limits: self.limits,
             policies: self.policies,
+            config: self.config,
             manifest,
             manifest_at,
             stream_max: self.stream_max.ok_or(missing(KEY_STREAM_MAX))?,
@@ -183,6 +191,27 @@ fn validate_policies(list: &[u8]) -> Result<(), Refusal> {
             return Err(bad("policy without an action", id.into(), 0));
         }
         last = Some(id);
+    }
+    Ok(())
+}
+
+fn validate_config(list: &[u8]) -> Result<(), Refusal> {
+    const LAST: u16 = 0xffc;
+
+    let mut last = None;
+    for entry in entries(list) {
+        let ConfigWord { offset, .. } = ConfigWord::decode(entry)?;
+        if last >= Some(offset) {
+            return Err(bad("configuration words not ascending", offset.into(), 0));
+        }
+        if offset > LAST || offset & 3 != 0 {
+            return Err(bad(
+                "offset of a configuration word",
+                offset.into(),
+                LAST.into(),
+            ));
+        }
+        last = Some(offset);
     }
     Ok(())
 }

@@ -121,6 +121,25 @@ pub struct Policy {
     pub name: &'static str,
 }
 
+/// A word of configuration space that VMMs compare.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct ConfigSpec {
+    /// Where it is, in bytes.
+    pub offset: u16,
+    /// The value of a provider that has no device to take it from.
+    pub value: u32,
+    /// The bits that are compared.
+    pub mask: u32,
+    /// Whether it is compared only if the guest finds the function behind a port.
+    pub behind_port: bool,
+    /// Bits that a former owner may have left behind, and that are cleared by writing ones.
+    pub clear_by_ones: u32,
+    /// Such bits that are cleared by writing zeros.
+    pub clear_by_zeros: u32,
+    /// The name, for messages; several words may share it.
+    pub name: &'static str,
+}
+
 /// A section type that a profile defines.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct SectionSpec {
@@ -165,6 +184,8 @@ pub struct Profile {
     pub limits: &'static [Limit],
     /// The host policies, by ascending id.
     pub policies: &'static [Policy],
+    /// What VMMs compare of configuration space, by ascending offset.
+    pub config: &'static [ConfigSpec],
     /// The sections of all versions, by ascending type.
     pub sections: &'static [SectionSpec],
     /// The largest stream in bytes.

@@ -467,6 +467,52 @@ impl PolicyEntry {
     }
 }
 
+/// A word of configuration space; entries ascend by offset.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub struct ConfigWord {
+    /// A multiple of 4, up to 0xffc; in bytes.
+    pub offset: u16,
+    /// See flags.
+    pub flags: u16,
+    /// Value at the source; bits that are not compared are 0.
+    pub value: u32,
+}
+
+impl ConfigWord {
+    /// The length in bytes.
+    pub const LEN: usize = 8;
+    /// `flags`: compared by VMMs if the guest finds the function behind a port of PCI Express.
+    pub const FLAGS_BEHIND_PORT: u16 = 1 << 0;
+
+    /// Encodes the fields.
+    pub fn encode(&self) -> [u8; Self::LEN] {
+        let mut out = [0; Self::LEN];
+        Put::new(&mut out)
+            .u16(self.offset)
+            .u16(self.flags)
+            .u32(self.value);
+        out
+    }
+
+    /// Decodes the fields.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::BadMsg`](crate::Code::BadMsg) if a flag is unknown.
+    pub fn decode(bytes: &[u8; Self::LEN]) -> Result<Self, Refusal> {
+        let mut get = Fields::new(bytes);
+        let offset = get.u16();
+        let flags = get.u16();
+        known_flags("unknown flag of config-word", flags, 0x1)?;
+        let value = get.u32();
+        Ok(Self {
+            offset,
+            flags,
+            value,
+        })
+    }
+}
+
 /// One feature bit; the name follows, then zeros up to a multiple of 8. Entries ascend by bit.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FeatureName {

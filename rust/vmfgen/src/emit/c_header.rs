@@ -7,7 +7,9 @@ use super::{
     File, MARK,
 };
 use crate::{
-    model::{Constant, ConstantValue, Container, Field, Flag, Profile, Registry, Section},
+    model::{
+        ConfigWords, Constant, ConstantValue, Container, Field, Flag, Profile, Registry, Section,
+    },
     types::Int,
 };
 
@@ -238,6 +240,7 @@ impl Header {
             let doc = format!("Id of the policy {}: {}", policy.name, policy.doc);
             self.define(&name, &policy.id.to_string(), &doc);
         }
+        self.config(profile, &prefix);
         for section in &profile.sections {
             let doc = format!("Type of section {}.", section.name);
             let name = format!("{prefix}_TYPE_{}", upper(&section.name));
@@ -246,6 +249,39 @@ impl Header {
         for section in &profile.sections {
             self.section(section, profile, &prefix);
         }
+    }
+
+    /// An initialiser, as nothing is defined here.
+    fn config(&mut self, profile: &Profile, prefix: &str) {
+        let words = |c: &ConfigWords| {
+            let flags = match c.behind_port {
+                true => "VMF_CONFIG_WORD_BEHIND_PORT",
+                false => "0",
+            };
+            let word = |(offset, value)| {
+                let mask = c.mask;
+                format!("\t{{ {offset:#05x}, {flags}, {value:#010x}, {mask:#010x} }}, \\\n")
+            };
+            c.words().map(word).collect::<Vec<_>>()
+        };
+        let words: Vec<_> = profile.contract.config.iter().flat_map(words).collect();
+        if words.is_empty() {
+            return;
+        }
+        let doc = "Number of words in presented-config.";
+        self.define(
+            &format!("{prefix}_CONFIG_WORDS"),
+            &words.len().to_string(),
+            doc,
+        );
+        self.comment(&[
+            "Which they are: offset, flags, value of a provider that has no device to take it from, \
+             bits that are compared.",
+        ]);
+        self.line(&format!(
+            "#define {prefix}_CONFIG {{ \\\n{}}}\n",
+            words.concat()
+        ));
     }
 
     fn section(&mut self, section: &Section, profile: &Profile, prefix: &str) {

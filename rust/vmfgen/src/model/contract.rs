@@ -13,6 +13,8 @@ pub(crate) struct Contract {
     pub(crate) capabilities: Vec<String>,
     #[serde(default)]
     pub(crate) capability_list: Vec<Capability>,
+    #[serde(default)]
+    pub(crate) config: Vec<ConfigWords>,
     pub(crate) reset: String,
     #[serde(default)]
     pub(crate) registers: Vec<Register>,
@@ -45,6 +47,35 @@ pub(crate) struct Capability {
     /// In configuration space.
     pub(crate) offset: u16,
     pub(crate) doc: String,
+}
+
+/// Words of configuration space that VMMs compare.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ConfigWords {
+    pub(crate) name: String,
+    pub(crate) offset: u16,
+    pub(crate) values: Vec<u32>,
+    #[serde(default = "all")]
+    pub(crate) mask: u32,
+    #[serde(default)]
+    pub(crate) behind_port: bool,
+    #[serde(default)]
+    pub(crate) clear_by_ones: u32,
+    #[serde(default)]
+    pub(crate) clear_by_zeros: u32,
+    pub(crate) doc: String,
+}
+
+impl ConfigWords {
+    /// Returns the offset and value of each word.
+    pub(crate) fn words(&self) -> impl Iterator<Item = (u16, u32)> + '_ {
+        (self.offset..).step_by(4).zip(self.values.iter().copied())
+    }
+}
+
+fn all() -> u32 {
+    u32::MAX
 }
 
 /// A register of 32 bits, or an array of them, in the first BAR.

@@ -15,7 +15,13 @@ const SETS: [&str; 8] = [
 ];
 
 /// Parts of a contract that revision 1 did not have: they say what it had left open.
-const LATER: [&str; 4] = ["capability-list", "clauses", "messages", "registers"];
+const LATER: [&str; 5] = [
+    "capability-list",
+    "clauses",
+    "config",
+    "messages",
+    "registers",
+];
 
 /// A list of objects.
 struct List {
@@ -29,13 +35,15 @@ const fn list(key: &'static str, id: &'static str, grows: bool) -> List {
     List { key, id, grows }
 }
 
-const LISTS: [List; 25] = [
+const LISTS: [List; 26] = [
     list("attribute-flags", "bit", true),
     list("attributes", "key", true),
     list("bars", "bar", false),
     list("bits", "bit", true),
     list("capability-list", "name", true),
     list("clauses", "name", true),
+    // What is compared has been compared ever since.
+    list("config", "offset", false),
     list("constants", "name", true),
     list("device-quirks", "name", true),
     list("errors", "number", true),

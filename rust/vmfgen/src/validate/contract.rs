@@ -2,9 +2,9 @@
 
 //! What a provider has to offer: things that are there once, in their place, and fields that exist.
 
-use super::{layout, unique};
+use super::{ascending, layout, unique};
 use crate::{
-    model::{Bar, Capability, Field, Message, Profile, Register, Section},
+    model::{Bar, Capability, ConfigWords, Field, Message, Profile, Register, Section},
     problems::Place,
     types::Int,
 };
@@ -14,6 +14,7 @@ pub(super) fn check(profile: &Profile, place: &mut Place<'_>) {
     let contract = &profile.contract;
     bars(&contract.bars, &mut place.key("bars"));
     capabilities(&contract.capability_list, &mut place.key("capability-list"));
+    config(&contract.config, &mut place.key("config"));
     let size = contract.bars.first().map_or(0, |bar| bar.size);
     registers(&contract.registers, size, &mut place.key("registers"));
     for register in &contract.registers {
@@ -46,6 +47,36 @@ fn bars(bars: &[Bar], place: &mut Place<'_>) {
 fn capabilities(list: &[Capability], place: &mut Place<'_>) {
     unique(place, "name", list.iter().map(|c| (&c.name, c.offset)));
     unique(place, "offset", list.iter().map(|c| (c.offset, &c.name)));
+}
+
+/// Words ascend, and what is compared is clear where it is cleared.
+fn config(list: &[ConfigWords], place: &mut Place<'_>) {
+    unique(place, "name", list.iter().map(|c| (&c.name, c.offset)));
+    let words = |c: &'_ ConfigWords| c.words().map(|(offset, _)| offset).collect::<Vec<_>>();
+    let offsets = list.iter().flat_map(words);
+    ascending(place, "offset", offsets);
+    let named = list
+        .iter()
+        .flat_map(|c| c.words().map(|(offset, _)| (offset, &c.name)));
+    unique(place, "offset", named);
+    for words in list {
+        let mut place = place.key(&words.name);
+        let clear = words.clear_by_ones | words.clear_by_zeros;
+        place.require(
+            words.clear_by_ones & words.clear_by_zeros == 0 && clear & !words.mask == 0,
+            "a bit is cleared in two ways, or cleared and not compared",
+        );
+        for (offset, value) in words.words() {
+            place.require(
+                offset % 4 == 0 && offset < 0x1000,
+                format!("{offset:#x} is no word of configuration space"),
+            );
+            place.require(
+                value & (clear | !words.mask) == 0,
+                format!("{value:#x} at {offset:#x} has a bit that is not compared, or cleared"),
+            );
+        }
+    }
 }
 
 /// Each register has its own words of the BAR, which is `size` bytes long.

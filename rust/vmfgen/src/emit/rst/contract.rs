@@ -5,7 +5,7 @@
 use super::{grid::Table, heading, literal, paragraph, plain, WIDTH};
 use crate::{
     emit::text::{number, sentence, snake, upper, wrap},
-    model::{Access, Clause, Contract, Message, Profile, Register},
+    model::{Access, Clause, ConfigWords, Contract, Message, Profile, Register},
 };
 
 /// What there is to see before a driver does anything.
@@ -45,6 +45,17 @@ pub(super) fn capabilities(contract: &Contract) -> Table {
 pub(super) fn blocks(profile: &Profile) -> Vec<String> {
     let contract = &profile.contract;
     let mut blocks = Vec::new();
+    if !contract.config.is_empty() {
+        blocks.push(heading("Configuration space", '~'));
+        blocks.push(paragraph(
+            "What VMMs compare when all memory was sent, beyond the identity, as it was when each \
+             end opened the device. The attribute presented-config has these words. Values are \
+             those of a provider that has no device to take them from, and was told no others. \
+             A provider clears what a former owner may have left in the bits of the column \
+             \"cleared\" whenever the device is opened.",
+        ));
+        blocks.push(config(&contract.config).text());
+    }
     if let (Some(bar), [_, ..]) = (contract.bars.first(), contract.registers.as_slice()) {
         blocks.push(heading("Registers", '~'));
         blocks.push(paragraph(&format!(
@@ -66,6 +77,45 @@ pub(super) fn blocks(profile: &Profile) -> Vec<String> {
         blocks.extend(contract.clauses.iter().map(clause));
     }
     blocks
+}
+
+fn config(list: &[ConfigWords]) -> Table {
+    let mut table = Table::new(&["offset", "name", "values", "compared", "cleared", "what"]);
+    for words in list {
+        let first = literal(&format!("{:#05x}", words.offset));
+        let offset = match words.words().last() {
+            Some((last, _)) if last != words.offset => {
+                format!("{first} to {}", literal(&format!("{last:#05x}")))
+            }
+            _ => first,
+        };
+        let mut values: Vec<_> = words.values.iter().map(|v| format!("{v:#010x}")).collect();
+        values.dedup();
+        let bits = match words.mask {
+            u32::MAX => "all bits".to_owned(),
+            mask => literal(&format!("{mask:#010x}")),
+        };
+        let compared = match words.behind_port {
+            true => format!("{bits}, behind a port"),
+            false => bits,
+        };
+        let cleared = [
+            (words.clear_by_ones, "by ones"),
+            (words.clear_by_zeros, "by zeros"),
+        ];
+        let cleared = cleared.iter().filter(|(mask, _)| *mask != 0);
+        let cleared =
+            cleared.map(|(mask, how)| format!("{} {how}", literal(&format!("{mask:#010x}"))));
+        table.row([
+            offset,
+            plain(&words.name),
+            literal(&values.join(", ")),
+            compared,
+            cleared.collect::<Vec<_>>().join(", "),
+            plain(&sentence(&words.doc)),
+        ]);
+    }
+    table
 }
 
 fn registers(list: &[Register]) -> Table {

@@ -91,11 +91,15 @@ fn uses(profile: &Profile) -> String {
         true => ("", ""),
         false => ("Action,", "Policy,"),
     };
+    let config = match profile.contract.config.is_empty() {
+        true => "",
+        false => "ConfigSpec,",
+    };
     format!(
         "use super::{{{}}};
         use crate::{{
             error::{{Code, Refusal}},
-            profile::spec::{{Feature, Identity, Limit, Match, {policy} Profile, SectionSpec, Version}},
+            profile::spec::{{{config} Feature, Identity, Limit, Match, {policy} Profile, SectionSpec, Version}},
             registry::{{{action} Rule, FLAG_CRITICAL}},
             wire,
         }};
@@ -141,6 +145,15 @@ fn table(profile: &Profile) -> String {
             p.name
         )
     });
+    let config = profile.contract.config.iter().flat_map(|c| {
+        c.words().map(move |(offset, value)| {
+            format!(
+                "ConfigSpec {{ offset: {offset:#05x}, value: {value:#010x}, mask: {:#010x}, \
+                 behind_port: {}, clear_by_ones: {:#010x}, clear_by_zeros: {:#010x}, name: \"configuration space, {}\" }},",
+                c.mask, c.behind_port, c.clear_by_ones, c.clear_by_zeros, c.name
+            )
+        })
+    });
     format!(
         "/// The profile.
         pub static PROFILE: Profile = Profile {{
@@ -152,6 +165,7 @@ fn table(profile: &Profile) -> String {
             features: &[{}],
             limits: &[{}],
             policies: &[{}],
+            config: &[{}],
             sections: &[{}],
             stream_max: {},
             verify,
@@ -165,6 +179,7 @@ fn table(profile: &Profile) -> String {
         features.collect::<String>(),
         limits.collect::<String>(),
         policies.collect::<String>(),
+        config.collect::<String>(),
         profile.sections.iter().map(spec).collect::<String>(),
         profile.stream_max
     )
