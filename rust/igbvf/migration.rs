@@ -59,15 +59,9 @@ impl Migration for Igbvf {
     }
 
     fn save(dev: &Device, stopped: &mut Stopped) -> Result<Outgoing> {
-        // What cannot be expressed is for `read()` to say, not for the arc.
-        let mut stream = match Outgoing::new(dev, &stopped.shadow().features()) {
-            Err(err) if err == EOPNOTSUPP => Outgoing::plain(dev)?,
-            result => result?,
-        };
-
         let state = snapshot::save(dev, stopped);
-        stream.complete(dev, &stopped.shadow().features(), state);
-        Ok(stream)
+
+        Outgoing::whole(dev, &stopped.shadow().features(), state)
     }
 
     fn resume(dev: &Device, _stopped: &Stopped) -> Result<KBox<Incoming<Self>>> {
@@ -75,11 +69,7 @@ impl Migration for Igbvf {
     }
 
     fn receive(dev: &Device, stream: &mut KBox<Incoming<Self>>, data: &[u8]) -> Result<Progress> {
-        Ok(if stream.feed(dev, data)? {
-            Progress::Complete
-        } else {
-            Progress::More
-        })
+        stream.feed(dev, data)
     }
 
     fn load(

@@ -62,13 +62,7 @@ impl Migration for IgbvfMdev {
     }
 
     fn save(dev: &Device, stopped: &mut Stopped) -> Result<Outgoing> {
-        let mut stream = match Outgoing::new(dev, &features(dev)) {
-            Err(err) if err == EOPNOTSUPP => Outgoing::plain(dev)?,
-            result => result?,
-        };
-
-        stream.complete(dev, &features(dev), state(dev, stopped));
-        Ok(stream)
+        Outgoing::whole(dev, &features(dev), state(dev, stopped))
     }
 
     fn resume(dev: &Device, _: &Stopped) -> Result<KBox<Incoming<Self>>> {
@@ -76,11 +70,7 @@ impl Migration for IgbvfMdev {
     }
 
     fn receive(dev: &Device, stream: &mut KBox<Incoming<Self>>, data: &[u8]) -> Result<Progress> {
-        Ok(if stream.feed(dev, data)? {
-            Progress::Complete
-        } else {
-            Progress::More
-        })
+        stream.feed(dev, data)
     }
 
     fn load(

@@ -13,13 +13,13 @@ use kernel::{
     prelude::*, //
 };
 use vfio::{
+    migration::Progress,
     Device,
     Open, //
 };
 use vmf::{
     profile::Carried,
     Code,
-    Progress,
     Reader,
     Refusal, //
 };
@@ -67,16 +67,17 @@ impl<T: Provider> Incoming<T> {
         )?)
     }
 
-    /// Takes the next bytes; returns whether the stream is complete now.
+    /// Takes the next bytes.
     ///
     /// # Errors
     ///
     /// That of the first violation, now and ever after. It is logged once.
-    pub fn feed(&mut self, dev: &Device<T, Open>, data: &[u8]) -> Result<bool> {
+    pub fn feed(&mut self, dev: &Device<T, Open>, data: &[u8]) -> Result<Progress> {
         let known = self.reader.error().is_some();
 
         match self.reader.feed(data, &mut self.loader) {
-            Ok(progress) => Ok(progress == Progress::Complete),
+            Ok(vmf::Progress::Complete) => Ok(Progress::Complete),
+            Ok(vmf::Progress::More) => Ok(Progress::More),
             Err(error) => {
                 if !known {
                     dev.report(fmt!("stream refused: {}", Line(error)));

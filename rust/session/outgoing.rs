@@ -47,12 +47,28 @@ impl Outgoing {
         })
     }
 
-    /// Starts a stream that cannot be completed, for which [`Self::new()`] has just said why.
+    /// Makes a whole stream of a device that is stopped. What cannot be expressed is for `read()` to
+    /// say, not for the arc.
     ///
     /// # Errors
     ///
     /// - [`ENOMEM`]
-    pub fn plain<T: Provider>(dev: &Device<T, Open>) -> Result<Self> {
+    pub fn whole<T: Provider>(
+        dev: &Device<T, Open>,
+        used: &Features,
+        state: Result<KBox<T::State>>,
+    ) -> Result<Self> {
+        let mut stream = match Self::new(dev, used) {
+            Err(err) if err == EOPNOTSUPP => Self::plain(dev)?,
+            result => result?,
+        };
+
+        stream.complete(dev, used, state);
+        Ok(stream)
+    }
+
+    /// Starts a stream that cannot be completed, for which [`Self::new()`] has just said why.
+    fn plain<T: Provider>(dev: &Device<T, Open>) -> Result<Self> {
         Ok(Self {
             told: true,
             ..Self::new(dev, &Features::default())?
