@@ -46,7 +46,8 @@ use kernel::{
 use vmf::{
     profile::igbvf_82576::{
         Filters,
-        State, //
+        State,
+        FEATURE_UNICAST_FILTERS, //
     },
     Features, //
 };
@@ -273,10 +274,13 @@ impl Function {
 
     /// Returns the features of the profile that the guest uses.
     pub(crate) fn features(&self) -> Features {
-        let mut state = State::default();
+        let mut used = Features::default();
 
-        self.control.lock().save(&mut state);
-        state.features()
+        used.set(
+            FEATURE_UNICAST_FILTERS,
+            self.control.lock().filters().has_unicast(),
+        );
+        used
     }
 
     /// Makes the frames by which the network learns where the guest is; none for one without an address.

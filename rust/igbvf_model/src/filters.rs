@@ -129,6 +129,11 @@ impl Filters {
         }
     }
 
+    /// Whether the guest has further addresses.
+    pub fn has_unicast(&self) -> bool {
+        self.unicast.count != 0
+    }
+
     fn unicast(&self) -> impl Iterator<Item = &[u8]> {
         let count = usize::try_from(self.unicast.count).unwrap_or(0);
         self.unicast.addresses.chunks_exact(6).take(count)
