@@ -15,6 +15,7 @@
 
 #include "kselftest_harness.h"
 
+#include "config_words.h"
 #include "handshake.h"
 #include "igbvf_device.h"
 #include "migration.h"
@@ -25,7 +26,8 @@ FIXTURE(cross_provider)
 {
 	struct guest_ram ram;
 	struct vf *vf;
-	struct vmf_presented presented;
+	struct vmf_config_word config[CONFIG_WORDS];
+	struct vmf_build_device device;
 	struct vmf_build_state state;
 	struct vmf_build stream;
 	struct mig_buf saved;
@@ -58,7 +60,11 @@ FIXTURE_SETUP(cross_provider)
 	self->saved = (struct mig_buf){ 0 };
 	guest_ram_init(&self->ram, 1 << 20);
 	self->vf = vf_open(vf_bdf(0), &self->ram);
-	presented_of(vf_bdf(0), &self->presented);
+	config_words_shown(self->vf, self->config);
+	self->device = (struct vmf_build_device){
+		.config = self->config, .config_words = CONFIG_WORDS,
+	};
+	presented_of(vf_bdf(0), &self->device.presented);
 	vmf_build_state_fill(&self->state);
 }
 
@@ -77,14 +83,15 @@ static void both_ways(struct __test_metadata *_metadata, struct _test_data_cross
 	struct vmf_build want;
 	struct mig_buf given;
 
-	vmf_build_stream(&self->stream, version, &self->presented, "made from the document",
-			 &self->state);
+	self->device.provider = "made from the document";
+	vmf_build_stream(&self->stream, version, &self->device, &self->state);
 	ASSERT_EQ(NULL, vmf_check(self->stream.buf, self->stream.len));
 	given = (struct mig_buf){ .data = self->stream.buf, .len = self->stream.len };
 	ASSERT_EQ(0, mig_load(vf_fd(self->vf), &given));
 
 	/* Who has made a stream is in it; the rest is equal, byte for byte. */
-	vmf_build_stream(&want, version, &self->presented, "igbvf_vfio_pci", &self->state);
+	self->device.provider = "igbvf_vfio_pci";
+	vmf_build_stream(&want, version, &self->device, &self->state);
 	ASSERT_EQ(0, format_set_target(vf_bdf(0), target));
 	ASSERT_EQ(0, mig_save(vf_fd(self->vf), &self->saved));
 	ASSERT_EQ(NULL, vmf_check(self->saved.data, self->saved.len));
@@ -110,7 +117,7 @@ TEST_F(cross_provider, litmus_5_anonymous)
 {
 	struct mig_buf given;
 
-	vmf_build_stream(&self->stream, 2, &self->presented, NULL, &self->state);
+	vmf_build_stream(&self->stream, 2, &self->device, &self->state);
 	given = (struct mig_buf){ .data = self->stream.buf, .len = self->stream.len };
 	EXPECT_EQ(0, mig_load(vf_fd(self->vf), &given));
 }

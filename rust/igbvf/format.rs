@@ -2,6 +2,7 @@
 
 //! What a function is, in the words of its profile.
 
+use super::config;
 use kernel::{
     pci,
     prelude::*, //
@@ -30,7 +31,8 @@ const PROVIDER: &[(u16, &[u8])] = &[(KEY_PROVIDER_DRIVER, b"igbvf_vfio_pci")];
 /// # Errors
 ///
 /// - [`ENODEV`]: it is another device; `driver_override` binds any.
-/// - [`EINVAL`]: it has no MSI-X capability.
+/// - [`EINVAL`]: it has no MSI-X capability, or no extended configuration space that can be reached.
+/// - [`ENOMEM`]
 pub(crate) fn of(pdev: &pci::Device<kernel::device::Bound>) -> Result<Format<State>> {
     if !is_virtfn(pdev)
         || (pdev.vendor_id().as_raw(), pdev.device_id())
@@ -51,7 +53,9 @@ pub(crate) fn of(pdev: &pci::Device<kernel::device::Bound>) -> Result<Format<Sta
     };
 
     let vectors = msix_vec_count(pdev)?.into();
-    Format::new(presented, &[(LIMIT_MSIX_VECTORS, vectors)], PROVIDER)
+    let format = Format::new(presented, &[(LIMIT_MSIX_VECTORS, vectors)], PROVIDER)?;
+    config::settle(pdev, &format)?;
+    Ok(format)
 }
 
 /// Returns whether the registry says that packet, descriptor and head change in one step.

@@ -39,6 +39,6 @@ impl Group for Igbvf {
                 }),
             ],
         ],
-        binary: Handshake::<Self>::BINARY,
+        binary: &[Handshake::<Self>::BINARY],
     }];
 }

@@ -12,6 +12,8 @@
 #![crate_name = "igbvf"]
 
 #[forbid(unsafe_code)]
+mod config;
+#[forbid(unsafe_code)]
 mod control;
 #[forbid(unsafe_code)]
 mod dirty;
@@ -154,6 +156,7 @@ impl vfio::Driver for Igbvf {
         // The last owner may have come by another driver.
         dev.data().note_unicast();
         scrub::before_use(dev)?;
+        config::settle(dev.pci(), dev.data().get_ref().format())?;
         let shown = mask::is_shown(&dev.mmio(regs::BAR)?);
         dev.data().shows_mask.store(shown, Relaxed);
         Ok(())

@@ -5,16 +5,21 @@
 //!
 //! ABI: `Documentation/ABI/testing/sysfs-bus-mdev-devices-igbvf_mdev`.
 
-use super::IgbvfMdev;
+use super::{
+    config,
+    IgbvfMdev, //
+};
 use igbvf_model::Administrator;
 use kernel::prelude::*;
 use session::handshake::{
+    adopt,
     limit,
     Handshake,
     DIRECTORY, //
 };
 use vfio::{
     sysfs::{
+        Binary,
         Directory,
         Group,
         Page,
@@ -43,7 +48,10 @@ impl Group for IgbvfMdev {
                     Text::read_only(c"limit_msix-vectors", limit::<Self, LIMIT_MSIX_VECTORS>),
                 ],
             ],
-            binary: Handshake::<Self>::BINARY,
+            binary: &[
+                Handshake::<Self>::BINARY,
+                &[Binary::write_only(c"adopt", become_like)],
+            ],
         },
         Directory {
             name: c"network",
@@ -78,6 +86,20 @@ impl Group for IgbvfMdev {
             binary: &[],
         },
     ];
+}
+
+/// # Errors
+///
+/// - [`EBUSY`]: somebody has the function.
+/// - those of [`adopt()`].
+fn become_like(dev: &This, bytes: &[u8]) -> Result {
+    // Held, so that nobody finds half of it when they open the function.
+    let config = dev.data().get_ref().config.lock();
+
+    if config.is_open() {
+        return Err(EBUSY);
+    }
+    adopt(dev, bytes, config::MSIX)
 }
 
 fn administrator(dev: &This) -> Administrator {

@@ -6,12 +6,19 @@
 //! vfio-pci shows, byte for byte, and what a user may change is what vfio-pci lets them change, but
 //! for the bytes that are no part of anything.
 
+use core::ops::Range;
 use kernel::prelude::*;
+use session::Format;
+use vmf::profile::igbvf_82576::{
+    State,
+    PROFILE, //
+};
 
 /// Length of configuration space in bytes.
 pub(crate) const LEN: usize = 4096;
 
-/// The bytes that are not 0, by where they begin.
+/// The bytes that are not 0, by where they begin, but for what VMMs compare beyond the identity: that
+/// is the profile's, or of the device that this one is to be.
 const TEMPLATE: &[(usize, &[u8])] = &[
     // Ids, COMMAND with memory enabled, STATUS with capabilities, revision, class.
     (
@@ -23,36 +30,17 @@ const TEMPLATE: &[(usize, &[u8])] = &[
     // BAR 0 and BAR 3: 64 bits, prefetchable.
     (0x010, &[BAR_BITS]),
     (0x01c, &[BAR_BITS]),
-    // Subsystem of QEMU's model, capabilities.
-    (0x02c, &[0xf4, 0x1a, 0x00, 0x11]),
+    // Where the capabilities begin; what they are, and where the next one is.
     (0x034, &[0xa0]),
-    // MSI-X: three vectors, in BAR 3; pending bits behind them.
-    (
-        0x070,
-        &[
-            0x11, 0x00, 0x02, 0x00, 0x03, 0x00, 0x00, 0x00, 0x03, 0x20, 0x00, 0x00,
-        ],
-    ),
-    // PCI Express: an endpoint that can be reset.
-    (
-        0x0a0,
-        &[
-            0x10, 0x70, 0x02, 0x00, 0x20, 0x80, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, 0x11, 0x04,
-            0x00, 0x00, 0x00, 0x00, 0x11, 0x00,
-        ],
-    ),
-    (0x0c4, &[0x00, 0x00, 0x30, 0x00]),
-    // Advanced error reporting.
-    (
-        0x100,
-        &[
-            0x01, 0x00, 0x01, 0x15, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x40, 0x02, 0x30, 0x20,
-            0x46, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xc0, 0x00, 0x00, 0xa0,
-        ],
-    ),
-    // Alternative routing ids.
-    (0x150, &[0x0e, 0x00, 0x01, 0x00]),
+    (0x070, &[0x11, 0x00]),
+    (0x0a0, &[0x10, 0x70]),
+    (0x100, &[0x01, 0x00, 0x00, 0x15]),
+    (0x150, &[0x00, 0x00, 0x01, 0x00]),
 ];
+/// Subsystem vendor and subsystem.
+const SUBSYSTEM: usize = 0x02c;
+/// The MSI-X capability, which is as the profile says: vectors and BAR are not another device's.
+pub(crate) const MSIX: Range<u64> = 0x070..0x07c;
 
 /// Bits of a BAR that say what it is.
 const BAR_BITS: u8 = 0x0c;
@@ -83,6 +71,8 @@ const FLR: u8 = 0x80;
 /// What a user reads, and has written.
 pub(crate) struct Config {
     bytes: KBox<[u8; LEN]>,
+    /// There is a user, to whom it must not change by itself.
+    open: bool,
 }
 
 impl Config {
@@ -90,22 +80,49 @@ impl Config {
     ///
     /// - [`ENOMEM`]
     pub(crate) fn new() -> Result<Self> {
-        let mut config = Self {
+        Ok(Self {
             bytes: KBox::new([0; LEN], GFP_KERNEL)?,
-        };
-
-        config.reset();
-        Ok(config)
+            open: false,
+        })
     }
 
-    /// As after power-on.
-    pub(crate) fn reset(&mut self) {
+    /// As after power-on, of a device with this format.
+    pub(crate) fn reset(&mut self, format: &Format<State>) {
+        let presented = format.presented();
+
         self.bytes.fill(0);
         for &(at, bytes) in TEMPLATE {
-            if let Some(to) = self.bytes.get_mut(at..at + bytes.len()) {
-                to.copy_from_slice(bytes);
+            self.set(at, bytes);
+        }
+        self.set(SUBSYSTEM, &presented.subvendor.to_le_bytes());
+        self.set(SUBSYSTEM + 2, &presented.subdevice.to_le_bytes());
+        for (spec, word) in PROFILE.config.iter().zip(format.config().as_slice()) {
+            let at = usize::from(spec.offset);
+            let bytes = spec
+                .mask
+                .to_le_bytes()
+                .into_iter()
+                .zip(word.value.to_le_bytes());
+            for (at, (mask, value)) in (at..).zip(bytes) {
+                if let Some(byte) = self.bytes.get_mut(at) {
+                    *byte = (*byte & !mask) | value;
+                }
             }
         }
+    }
+
+    fn set(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(to) = self.bytes.get_mut(at..at + bytes.len()) {
+            to.copy_from_slice(bytes);
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    pub(crate) fn set_open(&mut self, open: bool) {
+        self.open = open;
     }
 
     /// # Errors

@@ -111,8 +111,12 @@ impl vfio::Driver for IgbvfMdev {
     const NAME: &'static CStr = c"igbvf-mdev";
 
     fn open(dev: &Device) -> Result {
+        dev.data().config.lock().set_open(true);
         power_on(dev);
-        dev.data().line.open(dev)?;
+        if let Err(err) = dev.data().line.open(dev) {
+            dev.data().config.lock().set_open(false);
+            return Err(err);
+        }
         // It runs from the beginning.
         dev.data().line.start(dev);
         Ok(())
@@ -127,6 +131,7 @@ impl vfio::Driver for IgbvfMdev {
 
     fn close(dev: &Device) {
         dev.data().line.close();
+        dev.data().config.lock().set_open(false);
     }
 }
 
@@ -179,7 +184,7 @@ impl emulated::Driver for IgbvfMdev {
 
 /// As after power-on: of what was before nothing is left.
 fn power_on(dev: &Device) {
-    dev.data().config.lock().reset();
+    dev.data().config.lock().reset(&dev.data().get_ref().format);
     dev.data().function.power_on();
 }
 

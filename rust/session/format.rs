@@ -14,6 +14,9 @@ use vmf::{
     profile::Carried,
     registry::End,
     Capabilities,
+    Config,
+    ConfigSpec,
+    Descriptor,
     DescriptorFields,
     Features,
     Presented,
@@ -32,6 +35,12 @@ pub struct Format<S: Carried> {
     /// The features that the guest uses, to be looked at by who must not wait for it: a word is read
     /// and written at once, and the profile has no more of them.
     used: Atomic<u64>,
+    /// Subsystem vendor and subsystem of what the guest is presented; not of all providers the same
+    /// for ever.
+    board: Atomic<u32>,
+    /// What VMMs compare of configuration space, in the order of the profile: a word is read and written
+    /// at once, and is a word of the same device before and after.
+    config: KVec<Atomic<u32>>,
     _state: PhantomData<fn() -> S>,
 }
 
@@ -42,6 +51,7 @@ impl<S: Carried> Format<S> {
     /// # Errors
     ///
     /// - [`EINVAL`]: the profile is of another device, or has no such limit.
+    /// - [`ENOMEM`]
     pub fn new(
         presented: Presented,
         limits: &[(u16, u64)],
@@ -56,7 +66,13 @@ impl<S: Carried> Format<S> {
                 return Err(EINVAL);
             }
         }
+        let mut config = KVec::with_capacity(S::PROFILE.config.len(), GFP_KERNEL)?;
+        for spec in S::PROFILE.config {
+            config.push(Atomic::new(spec.value), GFP_KERNEL)?;
+        }
         Ok(Self {
+            board: Atomic::new(board(presented.subvendor, presented.subdevice)),
+            config,
             caps,
             provider,
             newest: Atomic::new(newest),
@@ -67,8 +83,49 @@ impl<S: Carried> Format<S> {
     }
 
     /// Returns what the guest is presented.
-    pub fn presented(&self) -> &Presented {
-        &self.caps.presented
+    pub fn presented(&self) -> Presented {
+        let board = self.board.load(Relaxed);
+
+        Presented {
+            // CAST: the halves that `board()` has put together.
+            subvendor: (board >> 16) as u16,
+            subdevice: board as u16,
+            ..self.caps.presented
+        }
+    }
+
+    /// Returns what VMMs compare of configuration space, as the device shows it when it is opened.
+    pub fn config(&self) -> Config {
+        Config::new(S::PROFILE.config, |number, spec| {
+            self.config
+                .get(number)
+                .map_or(spec.value, |word| word.load(Relaxed))
+        })
+    }
+
+    /// Asks `read` for each word that VMMs compare.
+    pub fn set_config(&self, mut read: impl FnMut(&ConfigSpec) -> u32) {
+        for (word, spec) in self.config.iter().zip(S::PROFILE.config) {
+            word.store(read(spec), Relaxed);
+        }
+    }
+
+    /// Becomes, to who looks at configuration space, the device with this descriptor; what it does not
+    /// state stays as it is.
+    pub fn adopt(&self, descriptor: &Descriptor<'_>) {
+        let Presented {
+            subvendor,
+            subdevice,
+            ..
+        } = descriptor.presented();
+
+        self.board.store(board(subvendor, subdevice), Relaxed);
+        for given in descriptor.config() {
+            let mut words = self.config.iter().zip(S::PROFILE.config);
+            if let Some((word, _)) = words.find(|(_, spec)| spec.offset == given.offset) {
+                word.store(given.value, Relaxed);
+            }
+        }
     }
 
     /// Returns what the device takes now.
@@ -76,6 +133,7 @@ impl<S: Carried> Format<S> {
         let version = self.newest();
 
         Capabilities {
+            presented: self.presented(),
             version,
             features: S::PROFILE.features_of(version),
             ..self.caps
@@ -127,16 +185,17 @@ impl<S: Carried> Format<S> {
         self.used.store(low, Relaxed);
     }
 
-    /// Returns the descriptor of a stream.
+    /// Returns the descriptor of a stream; `config` is that of [`Self::config()`].
     ///
     /// # Errors
     ///
     /// The features in use that `version` has no words for.
-    pub(crate) fn fields(
-        &self,
+    pub(crate) fn fields<'a>(
+        &'a self,
         version: u32,
         used: &Features,
-    ) -> core::result::Result<DescriptorFields<'_>, Refusal> {
+        config: &'a Config,
+    ) -> core::result::Result<DescriptorFields<'a>, Refusal> {
         S::PROFILE.expressible(version, used)?;
         let (required, optional) = S::PROFILE.split(version, used);
         let min_reader = S::PROFILE
@@ -144,10 +203,12 @@ impl<S: Carried> Format<S> {
             .map_or(version, |v| v.min_reader);
 
         Ok(DescriptorFields {
+            presented: self.presented(),
             version,
             min_reader,
             required,
             optional,
+            config: config.as_slice(),
             provider: self.provider,
             ..self.caps.fields()
         })
@@ -156,8 +217,9 @@ impl<S: Carried> Format<S> {
     /// Returns the length in bytes that no stream of this device exceeds.
     pub fn stream_len_max(&self) -> usize {
         let newest = S::PROFILE.newest();
+        let config = self.config();
         let len = |used: &Features| {
-            self.fields(newest, used)
+            self.fields(newest, used, &config)
                 .map_or(0, |fields| fields.payload_len())
         };
 
@@ -173,4 +235,9 @@ impl<S: Carried> Format<S> {
             .saturating_add(S::LEN_MAX)
             .saturating_add(vmf::section_len(End::LEN))
     }
+}
+
+/// Puts the ids of a subsystem together.
+fn board(vendor: u16, device: u16) -> u32 {
+    u32::from(vendor) << 16 | u32::from(device)
 }

@@ -3,7 +3,7 @@
 //! Attributes by which the end of a migration is known before it begins: `migration_format/`.
 //!
 //! `cat SOURCE/descriptor >DESTINATION/check` is the whole protocol: the verdict is that of the
-//! `write()` of a migration, by the same function.
+//! `write()` of a migration, by the same function, and then that of the VMM on configuration space.
 
 use super::{
     errno,
@@ -12,7 +12,10 @@ use super::{
     Provider,
     CRC, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
 use kernel::prelude::*;
 use vfio::{
     sysfs::{
@@ -27,7 +30,10 @@ use vmf::{
     profile::Carried,
     registry,
     Capabilities,
+    Descriptor,
     Match,
+    Presented,
+    Refusal,
     Version,
     DESCRIPTOR_MAX, //
 };
@@ -153,12 +159,85 @@ fn descriptor<T: Provider>(dev: &Device<T, Bound>) -> Result<KVVec<u8>> {
 /// # Errors
 ///
 /// Those of a `write()` of the same bytes.
+///
+/// - [`EXDEV`]: a VMM would find that configuration space differs, which it compares itself, at the end;
+///   of a function that is not behind a port it would not look at all of it.
 fn check<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8]) -> Result {
+    let format = dev.data().get_ref().format();
+    let descriptor = judge(dev, bytes, &caps(dev), "check")?;
+    let own = format.config();
+
+    vmf::check_config(&descriptor, T::State::PROFILE, own.as_slice())
+        .map_err(|refusal| refused(dev, "check", refusal))
+}
+
+/// Makes a device show the configuration space of another one, of which this is the start of a stream.
+///
+/// The caller sees to it that nobody has opened the device. `fixed` is the part of configuration space
+/// that the device cannot show otherwise.
+///
+/// # Errors
+///
+/// Those of a `write()` of the same bytes, but for the subsystem.
+///
+/// - [`EXDEV`]: the other device differs in the `fixed` part.
+pub fn adopt<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8], fixed: Range<u64>) -> Result {
+    const WHAT: &str = "adopt";
+    let refused = |refusal| refused(dev, WHAT, refusal);
+    let format = dev.data().get_ref().format();
+    let own = caps(dev);
+    let Presented {
+        subvendor,
+        subdevice,
+        ..
+    } = Descriptor::of_stream(bytes, CRC)
+        .map_err(refused)?
+        .presented();
+    let caps = Capabilities {
+        presented: Presented {
+            subvendor,
+            subdevice,
+            ..own.presented
+        },
+        ..own
+    };
+    let descriptor = judge(dev, bytes, &caps, WHAT)?;
+    let mut result = Ok(());
+    let config = format.config();
+
+    vmf::check_config_each(
+        &descriptor,
+        T::State::PROFILE,
+        config.as_slice(),
+        &mut |found| {
+            if let (Some(code), true) = (found.code, fixed.contains(&found.id)) {
+                result = Err(Refusal::new(code, found.rule, found.got, found.want));
+            }
+        },
+    );
+    result.map_err(refused)?;
+    format.adopt(&descriptor);
+    Ok(())
+}
+
+/// Judges the start of a stream as the `write()` of a migration does.
+fn judge<'a, T: Provider>(
+    dev: &Device<T, Bound>,
+    bytes: &'a [u8],
+    caps: &Capabilities,
+    what: &str,
+) -> Result<Descriptor<'a>> {
     let mut buffer = KVVec::new();
 
     buffer.resize(DESCRIPTOR_MAX, 0, GFP_KERNEL)?;
-    vmf::preflight(bytes, &caps(dev), CRC, &mut buffer).map_err(|error| {
-        dev_info!(dev.parent(), "check: {}\n", Line(error));
+    vmf::preflight(bytes, caps, CRC, &mut buffer).map_err(|error| {
+        dev_info!(dev.parent(), "{what}: {}\n", Line(error));
         errno(error.code)
-    })
+    })?;
+    Descriptor::of_stream(bytes, CRC).map_err(|refusal| refused(dev, what, refusal))
+}
+
+fn refused<T: Provider>(dev: &Device<T, Bound>, what: &str, refusal: Refusal) -> Error {
+    dev_info!(dev.parent(), "{what}: {}\n", Line(refusal));
+    errno(refusal.code)
 }

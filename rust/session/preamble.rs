@@ -41,7 +41,8 @@ impl Preamble {
         refused: impl FnOnce(Refusal),
     ) -> Result<(Self, KVVec<u8>)> {
         let version = format.target();
-        let fields = match format.fields(version, used) {
+        let config = format.config();
+        let fields = match format.fields(version, used, &config) {
             Ok(fields) => fields,
             Err(refusal) => {
                 refused(refusal);
@@ -90,7 +91,8 @@ impl Preamble {
         for (all, used) in all.0.iter_mut().zip(used.0) {
             *all |= used;
         }
-        let fields = match format.fields(self.version, &all) {
+        let config = format.config();
+        let fields = match format.fields(self.version, &all, &config) {
             Ok(fields) => fields,
             Err(refusal) => {
                 refused(refusal);

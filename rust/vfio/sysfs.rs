@@ -41,7 +41,7 @@ use kernel::{
 ///             sysfs::Text::read_only(c"profile", |_, page| write!(page, "{}", PROFILE)),
 ///             sysfs::Text::read_write(c"target_version", show_target, store_target),
 ///         ]],
-///         binary: &[sysfs::Binary::read_only(c"descriptor", descriptor)],
+///         binary: &[&[sysfs::Binary::read_only(c"descriptor", descriptor)]],
 ///     }];
 /// }
 /// ```
@@ -56,8 +56,8 @@ pub struct Directory<T: Driver> {
     pub name: &'static CStr,
     /// Attributes that are one line of text, in lists of whoever defines them.
     pub text: &'static [&'static [Text<T>]],
-    /// Attributes that are bytes.
-    pub binary: &'static [Binary<T>],
+    /// Attributes that are bytes, likewise.
+    pub binary: &'static [&'static [Binary<T>]],
 }
 
 /// What prints the value of a [`Text`].

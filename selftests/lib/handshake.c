@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,12 +15,15 @@
 
 #include "binding.h"
 #include "handshake.h"
+#include "mdev.h"
 #include "vmf_descriptor.h"
 
 void format_path(char *path, size_t size, const char *bdf, const char *file)
 {
-	snprintf_assert(path, size, "/sys/bus/pci/devices/%s/migration_format%s%s", bdf,
-			*file ? "/" : "", file);
+	char device[PATH_MAX];
+
+	device_path(device, sizeof(device), bdf);
+	snprintf_assert(path, size, "%s/migration_format%s%s", device, *file ? "/" : "", file);
 }
 
 static int open_file(const char *bdf, const char *file, int flags)

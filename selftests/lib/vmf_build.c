@@ -86,8 +86,7 @@ static const struct {
 	{ VMF_IGBVF_82576_TYPE_STATISTICS, 2, 1, sizeof(struct vmf_igbvf_82576_statistics), 0 },
 };
 
-static void descriptor(struct vmf_build *b, u32 version, const struct vmf_presented *presented,
-		       const char *provider)
+static void descriptor(struct vmf_build *b, u32 version, const struct vmf_build_device *device)
 {
 	struct vmf_version versions = {
 		.version = htole32(version),
@@ -118,7 +117,8 @@ static void descriptor(struct vmf_build *b, u32 version, const struct vmf_presen
 			.len_max = htole32(sections[i].len),
 		};
 	}
-	attribute(&d, VMF_KEY_PRESENTED, VMF_ATTR_MUST, presented, sizeof(*presented));
+	attribute(&d, VMF_KEY_PRESENTED, VMF_ATTR_MUST, &device->presented,
+		  sizeof(device->presented));
 	attribute(&d, VMF_KEY_PROFILE_UUID, VMF_ATTR_MUST, VMF_IGBVF_82576_UUID, 16);
 	attribute(&d, VMF_KEY_PROFILE_NAME, VMF_ATTR_MUST, VMF_IGBVF_82576_NAME,
 		  strlen(VMF_IGBVF_82576_NAME));
@@ -127,8 +127,12 @@ static void descriptor(struct vmf_build *b, u32 version, const struct vmf_presen
 	attribute(&d, VMF_KEY_LIMITS, VMF_ATTR_MUST, limits, sizeof(limits));
 	attribute(&d, VMF_KEY_MANIFEST, VMF_ATTR_MUST, manifest, n * sizeof(manifest[0]));
 	attribute(&d, VMF_KEY_STREAM_MAX, VMF_ATTR_MUST, &stream_max, sizeof(stream_max));
-	if (provider)
-		attribute(&d, VMF_KEY_PROVIDER_DRIVER, 0, provider, strlen(provider));
+	if (device->config_words)
+		attribute(&d, VMF_KEY_PRESENTED_CONFIG, 0, device->config,
+			  device->config_words * sizeof(device->config[0]));
+	if (device->provider)
+		attribute(&d, VMF_KEY_PROVIDER_DRIVER, 0, device->provider,
+			  strlen(device->provider));
 	section(b, VMF_TYPE_DESCRIPTOR, VMF_FLAG_CRITICAL, 0, d.buf, d.len);
 }
 
@@ -143,15 +147,15 @@ static void end(struct vmf_build *b)
 	section(b, VMF_TYPE_END, VMF_FLAG_CRITICAL, 0, &e, sizeof(e));
 }
 
-void vmf_build_stream(struct vmf_build *b, u32 version, const struct vmf_presented *presented,
-		      const char *provider, const struct vmf_build_state *s)
+void vmf_build_stream(struct vmf_build *b, u32 version, const struct vmf_build_device *device,
+		      const struct vmf_build_state *s)
 {
 	const u16 must = VMF_FLAG_CRITICAL;
 	u32 i;
 
 	memset(b, 0, sizeof(*b));
 	file_header(b);
-	descriptor(b, version, presented, provider);
+	descriptor(b, version, device);
 	for (i = 0; i < 2; i++)
 		section(b, VMF_IGBVF_82576_TYPE_RX_QUEUE, must, i, &s->rx[i], sizeof(s->rx[i]));
 	for (i = 0; i < 2; i++)

@@ -19,6 +19,16 @@ struct vmf_build {
 	u32 seq;
 };
 
+/* What it says of the device, and of itself. */
+struct vmf_build_device {
+	struct vmf_presented presented;
+	/* What a VMM would find in configuration space, if that is to be said. */
+	const struct vmf_config_word *config;
+	unsigned int config_words;
+	/* NULL: anonymous. */
+	const char *provider;
+};
+
 /* The state that it writes; queues are off, and the PF was never asked. */
 struct vmf_build_state {
 	struct vmf_igbvf_82576_rx_queue rx[2];
@@ -32,11 +42,8 @@ struct vmf_build_state {
 /* A state in which every field that can differ from 0 on a new device does. */
 void vmf_build_state_fill(struct vmf_build_state *state);
 
-/*
- * A whole stream of profile version @version, of a device with @presented,
- * made by somebody who calls themselves @provider (NULL: anonymous).
- */
-void vmf_build_stream(struct vmf_build *b, u32 version, const struct vmf_presented *presented,
-		      const char *provider, const struct vmf_build_state *state);
+/* A whole stream of profile version @version. */
+void vmf_build_stream(struct vmf_build *b, u32 version, const struct vmf_build_device *device,
+		      const struct vmf_build_state *state);
 
 #endif /* SELFTESTS_VMF_BUILD_H */

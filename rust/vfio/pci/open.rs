@@ -22,6 +22,7 @@ use crate::{
     Open, //
 };
 use kernel::{
+    device,
     error::{
         from_err_ptr,
         to_result, //
@@ -39,19 +40,19 @@ use kernel::{
 
 impl<T: Driver<Bus = Pci>> Device<T, Bound> {
     /// Returns the PCI function.
-    pub fn pci(&self) -> &pci::Device {
+    pub fn pci(&self) -> &pci::Device<device::Bound> {
         // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver by the
         // context.
-        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
+        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device<device::Bound>>() }
     }
 }
 
 impl<T: Driver<Bus = Pci>> Device<T, Open> {
     /// Returns the PCI function.
-    pub fn pci(&self) -> &pci::Device {
+    pub fn pci(&self) -> &pci::Device<device::Bound> {
         // SAFETY: `vfio_pci_core_init_dev()` has set `pdev`, which is bound to this driver as long
         // as the device is open: `vfio_pci_core_unregister_device()` waits for the last close.
-        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device>() }
+        unsafe { &*(*self.as_core()).pdev.cast::<pci::Device<device::Bound>>() }
     }
 
     /// Gives access to a BAR of at least `SIZE` bytes.

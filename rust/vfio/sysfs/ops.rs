@@ -73,12 +73,17 @@ impl<T: Group> Tables<T> {
 
         while directory < T::DIRECTORIES.len() {
             let binary = T::DIRECTORIES[directory].binary;
-            let mut index = 0;
-            while index < binary.len() {
-                assert!(index < MAX, "too many attributes");
-                // CAST: the C structure is the first field.
-                lists[directory][index] = (&raw const binary[index]).cast();
-                index += 1;
+            let (mut count, mut of) = (0, 0);
+            while of < binary.len() {
+                let mut index = 0;
+                while index < binary[of].len() {
+                    assert!(count < MAX, "too many attributes");
+                    // CAST: the C structure is the first field.
+                    lists[directory][count] = (&raw const binary[of][index]).cast();
+                    count += 1;
+                    index += 1;
+                }
+                of += 1;
             }
             directory += 1;
         }
