@@ -68,7 +68,8 @@ pub(crate) fn run(
                 let descriptor = verdict::descriptor(&own)
                     .map_err(|error| Failure::Input(format!("{label}: {error}")))?;
                 let caps = verdict::of_descriptor(&descriptor)?;
-                vec![answer(registry, &preamble, label, &caps)]
+                let config: Vec<_> = descriptor.config().collect();
+                vec![answer(registry, &preamble, label, &caps, &config)]
             }
         },
     };
@@ -100,10 +101,11 @@ fn answer(
     preamble: &[u8],
     destination: String,
     caps: &vmf::Capabilities,
+    config: &[vmf::ConfigWord],
 ) -> Answer {
     Answer {
         destination,
-        verdict: verdict::judge(registry, preamble, caps),
+        verdict: verdict::judge(registry, preamble, caps, config),
         driver: None,
     }
 }
@@ -114,7 +116,8 @@ fn by_registry(registry: &Registry, preamble: &[u8], version: Option<u32>) -> Re
         "{} version {}, as in revision {} of the registry",
         caps.profile_name, caps.version, registry.registry.revision
     );
-    Ok(answer(registry, preamble, destination, &caps))
+    // What its configuration space is, depends on the host.
+    Ok(answer(registry, preamble, destination, &caps, &[]))
 }
 
 fn by_device(io: &Io, registry: &Registry, preamble: &[u8], bdf: &Address) -> Result<Answer> {

@@ -77,6 +77,9 @@ written, the driver is asked too, and neither may refuse
   an inventory      each of its devices; accepted if one of them accepts
   a descriptor      a device that sends this: it takes at least what it sends
 
+What VMMs compare of configuration space is compared as well, where both ends are known: a VMM does so \
+when all memory was sent. Words that matter only to a function behind a port count always.
+
 A check is advice: what the destination can do may change until the migration.";
 
 const DECODE_HELP: &str = "\
@@ -147,6 +150,11 @@ const LOAD_HELP: &str = "\
 Opens the device through VFIO, as \"vmfctl save\" does, writes the stream in RESUMING and goes to \
 STOP: all of the driver's checks are made and the hardware is loaded. The device is then closed, \
 which resets it: this is a test of acceptance, not a way to resume anything.";
+
+const ADOPT_HELP: &str = "\
+VMMs compare configuration space at the end of a migration. A function in software can show that of any \
+function of its profile: subsystem, and all that \"vmfctl check\" compares. Nobody may have opened it; it \
+stays so until it is removed.";
 
 const ATTACH_HELP: &str = "\
 The interface is a TAP device, which is made if there is none of that name, or a macvtap device. It \
@@ -248,6 +256,16 @@ pub(crate) enum Command {
     /// Load the state of a device from a file, to see whether it is accepted
     #[command(after_long_help = LOAD_HELP)]
     Load(Transfer),
+    /// Have a function in software show the configuration space of the source
+    #[command(after_long_help = ADOPT_HELP)]
+    Adopt {
+        /// The UUID of the device
+        #[arg(value_name = "UUID")]
+        device: String,
+        /// The source: a descriptor, a stream or a device
+        #[arg(value_name = "SRC-DESC", value_hint = ValueHint::FilePath)]
+        source: String,
+    },
     /// Connect a function in software to a TAP or macvtap interface
     #[command(after_long_help = ATTACH_HELP)]
     Attach {

@@ -102,6 +102,25 @@ fn limit_name(layout: &Layout<'_>, id: u16) -> (String, String) {
     })
 }
 
+/// What VMMs compare, by what is remarkable about it.
+fn configuration(descriptor: &vmf::Descriptor<'_>) -> String {
+    let specs = vmf::profile::find(descriptor.profile_name()).map_or(&[][..], |known| known.config);
+    let words: Vec<_> = descriptor.config().collect();
+    let others: Vec<_> = words
+        .iter()
+        .filter_map(|word| {
+            let spec = specs.iter().find(|spec| spec.offset == word.offset)?;
+            let name = spec.name.rsplit(", ").next().unwrap_or(spec.name);
+            (word.value != spec.value).then(|| format!("{name} {:#010x}", word.value))
+        })
+        .collect();
+    match (words.len(), others.join(", ")) {
+        (0, _) => "not stated".into(),
+        (len, others) if others.is_empty() => format!("{len} words, as in the registry"),
+        (len, others) => format!("{len} words; not as in the registry: {others}"),
+    }
+}
+
 fn text(
     out: &mut dyn Write,
     layout: &Layout<'_>,
@@ -169,6 +188,7 @@ fn text(
             "optional features",
             features(&mut descriptor.features_optional()),
         ),
+        ("configuration space", configuration(descriptor)),
         ("stream_max", format!("{} bytes", descriptor.stream_max())),
     ];
     print::table(

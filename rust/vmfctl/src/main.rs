@@ -4,6 +4,7 @@
 //!
 //! Verdicts come from the codec that the kernel uses, names and layouts from the registry.
 
+mod adopt;
 mod bytes;
 mod check;
 mod cli;
@@ -102,6 +103,7 @@ fn run(cli: Cli) -> Result {
         Command::Matrix { inventories } => matrix::run(&io, &registry, &inventories),
         Command::Save(arguments) => transfer::save(&io, &registry, &arguments),
         Command::Load(arguments) => transfer::load(&io, &registry, &arguments),
+        Command::Adopt { device, source } => adopt::run(&io, &device, &Source::new(&source)),
         Command::Attach { device, interface } => tap::attach(&io, &device, &interface),
         Command::Detach { device } => tap::detach(&io, &device),
         Command::Completions { shell } => docs::completions(&io, shell),

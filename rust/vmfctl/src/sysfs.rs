@@ -118,7 +118,8 @@ impl Sysfs {
         self.bus_dir(address.bus()).join(address.name())
     }
 
-    fn format_dir(&self, address: &Address) -> PathBuf {
+    /// The directory in which its driver describes it.
+    pub(crate) fn format_dir(&self, address: &Address) -> PathBuf {
         self.device_dir(address).join("migration_format")
     }
 

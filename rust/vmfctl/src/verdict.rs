@@ -6,7 +6,7 @@ use std::io::{self, Read};
 
 use vmf::{
     profile::{self, Verifier},
-    Capabilities, Crc32c, Descriptor, Finding, Presented, Reader, Visitor,
+    Capabilities, ConfigWord, Crc32c, Descriptor, Finding, Presented, Reader, Visitor,
 };
 
 use crate::{
@@ -24,20 +24,7 @@ pub(crate) fn crc() -> Crc32c {
 
 /// The descriptor in the first section of `preamble`, if it is well formed.
 pub(crate) fn descriptor(preamble: &[u8]) -> core::result::Result<Descriptor<'_>, String> {
-    let file_header = preamble
-        .first_chunk()
-        .ok_or("too short for a VMF file header")?;
-    let header = vmf::FileHeader::open(file_header).map_err(|refusal| refusal.to_string())?;
-    let start = usize::try_from(header.header_len).unwrap_or(usize::MAX);
-    let section = preamble.get(start..).unwrap_or(&[]);
-    let head = section.first_chunk().ok_or("too short for a DESCRIPTOR")?;
-    let header = vmf::SectionHeader::open(head, crc()).map_err(|refusal| refusal.to_string())?;
-    let len = usize::try_from(header.length).unwrap_or(usize::MAX);
-    let payload = section
-        .get(head.len()..)
-        .and_then(|body| body.get(..len))
-        .ok_or("the DESCRIPTOR is cut off")?;
-    Descriptor::parse(payload).map_err(|malformed| malformed.refusal.to_string())
+    Descriptor::of_stream(preamble, crc()).map_err(|refusal| refusal.to_string())
 }
 
 /// The profile `name`, in the codec.
@@ -114,7 +101,7 @@ pub(crate) fn of_descriptor(descriptor: &Descriptor<'_>) -> Result<Capabilities>
 }
 
 /// A device in an inventory or in sysfs.
-fn of_device(device: &Device) -> Result<Capabilities> {
+fn of_device(device: &Device) -> Result<(Capabilities, Vec<ConfigWord>)> {
     let wrong = |what: &str| Failure::Input(format!("{}: {what}", device.bdf));
     let bytes = unhex(&device.descriptor).ok_or_else(|| wrong("descriptor is not hexadecimal"))?;
     let descriptor = descriptor(&bytes).map_err(|error| wrong(&format!("descriptor: {error}")))?;
@@ -128,7 +115,7 @@ fn of_device(device: &Device) -> Result<Capabilities> {
         }
     }
     caps.features = features(&device.features).ok_or_else(|| wrong("features is no number"))?;
-    Ok(caps)
+    Ok((caps, descriptor.config().collect()))
 }
 
 /// Features as one hexadecimal number, of which feature 0 is the lowest bit.
@@ -175,7 +162,7 @@ pub(crate) struct Rule {
 /// Judges `preamble` on behalf of a device in an inventory or in sysfs.
 pub(crate) fn judge_for(registry: &Registry, preamble: &[u8], device: &Device) -> Verdict {
     match of_device(device) {
-        Ok(caps) => judge(registry, preamble, &caps),
+        Ok((caps, config)) => judge(registry, preamble, &caps, &config),
         Err(failure) => Verdict {
             rules: Vec::new(),
             error: None,
@@ -184,21 +171,65 @@ pub(crate) fn judge_for(registry: &Registry, preamble: &[u8], device: &Device) -
     }
 }
 
-/// Judges `preamble` on behalf of a destination with `caps`.
-pub(crate) fn judge(registry: &Registry, preamble: &[u8], caps: &Capabilities) -> Verdict {
+/// Judges `preamble` on behalf of a destination with `caps`, which shows `config` as far as it is known.
+pub(crate) fn judge(
+    registry: &Registry,
+    preamble: &[u8],
+    caps: &Capabilities,
+    config: &[ConfigWord],
+) -> Verdict {
     let mut buf = vec![0; caps.buffer_len()];
-    let error = vmf::preflight(preamble, caps, crc(), &mut buf).err();
+    let mut error = vmf::preflight(preamble, caps, crc(), &mut buf).err();
     let mut rules = Vec::new();
     if let Ok(descriptor) = descriptor(&source::preamble(preamble.to_vec())) {
         vmf::check_each(&descriptor, caps, &mut |finding| {
             rules.push(rule(registry, &descriptor, caps, &finding));
         });
+        if let Some(profile) = profile::find(caps.profile_name) {
+            rules.extend(config_rules(&descriptor, profile, config));
+            let verdict = vmf::check_config(&descriptor, profile, config).err();
+            error = error.or(verdict.map(|refusal| vmf::Error::new(refusal, 0, None)));
+        }
     }
     Verdict {
         rules,
         error,
         unknown: None,
     }
+}
+
+/// A rule for each word of configuration space that differs, and one for all those that do not.
+fn config_rules(
+    descriptor: &Descriptor<'_>,
+    profile: &vmf::Profile,
+    config: &[ConfigWord],
+) -> Vec<Rule> {
+    let mut equal = 0u32;
+    let mut rules = Vec::new();
+    vmf::check_config_each(descriptor, profile, config, &mut |finding| {
+        if finding.code.is_none() {
+            equal = equal.saturating_add(1);
+            return;
+        }
+        rules.push(Rule {
+            name: format!("{} ({:#05x})", finding.rule, finding.id),
+            got: format!("{:#010x}", finding.got),
+            want: format!("{:#010x}", finding.want),
+            compared: true,
+            code: finding.code,
+        });
+    });
+    if equal > 0 {
+        let words = format!("{equal} words");
+        rules.push(Rule {
+            name: "configuration space".into(),
+            got: words.clone(),
+            want: words,
+            compared: true,
+            code: None,
+        });
+    }
+    rules
 }
 
 fn rule(

@@ -13,6 +13,7 @@ mod common;
 
 use common::*;
 use serde_json::{json, Value as Json};
+use vmf::profile::igbvf_82576::PROFILE;
 
 const BDF: &str = "0000:01:10.0";
 
@@ -309,4 +310,88 @@ fn matrix_of_hosts() {
     let said = vmfctl(&["matrix", &bad]);
     assert_eq!(said.code, 3);
     said.has("neither a descriptor nor what \"vmfctl inventory\" writes");
+}
+
+/// What a function shows that differs from the registry in its DEVCAP.
+fn other_config(flip: u32) -> vmf::Config {
+    vmf::Config::new(PROFILE.config, |_, spec| match spec.offset {
+        0xa4 => spec.value ^ flip,
+        _ => spec.value,
+    })
+}
+
+#[test]
+fn configuration_space_is_compared() {
+    let dir = dir("configuration");
+    let [same, other] =
+        [0, 0x20].map(|flip| descriptor_showing(|_| {}, other_config(flip).as_slice()));
+    let root = dir.join("sys");
+    sysfs(&root, BDF, &same, 2);
+    let root = root.to_str().unwrap();
+    let [same, other] = [("same", same), ("other", other)].map(|(name, it)| write(&dir, name, it));
+    let said = vmfctl(&["check", &same, "--against", BDF, "--sysfs", root]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    said.has("46 words");
+    for (source, against) in [
+        (&other, BDF),
+        (&other, same.as_str()),
+        (&same, other.as_str()),
+    ] {
+        let said = vmfctl(&["check", source, "--against", against, "--sysfs", root]);
+        assert_eq!(said.code, 1, "{}{}", said.out, said.err);
+        said.has("refused: EXDEV at offset 0: configuration space, DEVCAP");
+        said.has("45 words");
+        let json = vmfctl(&[
+            "check",
+            source,
+            "--against",
+            against,
+            "--sysfs",
+            root,
+            "--json",
+        ])
+        .json();
+        assert_eq!(json["accepted"], false);
+        assert_eq!(json["destinations"][0]["error"]["error"], "EXDEV");
+    }
+    // The registry promises nothing about a host, and who does not state it is not asked.
+    for args in [
+        vec!["check", &other],
+        vec!["check", &stream_file(&dir), "--against", BDF],
+    ] {
+        let said = vmfctl(&[args, vec!["--sysfs", root]].concat());
+        assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+        assert!(!said.out.contains(" words"), "{}", said.out);
+    }
+    vmfctl(&["describe", &same]).has("46 words, as in the registry");
+    vmfctl(&["describe", &other]).has("not as in the registry: DEVCAP 0x10008000");
+    vmfctl(&["describe", &stream_file(&dir)]).has("not stated");
+}
+
+fn stream_file(dir: &std::path::Path) -> String {
+    write(dir, "stream", stream())
+}
+
+#[test]
+fn a_function_in_software_adopts() {
+    const UUID: &str = "82576000-0000-4000-8000-00000000000a";
+    let (dir, root) = host("adopt", 2);
+    let own = descriptor_showing(|_| {}, other_config(0x20).as_slice());
+    let source = write(&dir, "source", &own);
+    let file = format!("sys/bus/mdev/devices/{UUID}/migration_format/adopt");
+    let file = write(&dir, &file, "");
+    let said = vmfctl(&["adopt", "--sysfs", &root, UUID, &source]);
+    assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    assert_eq!(std::fs::read(file).unwrap(), own);
+    let said = vmfctl(&["adopt", "--sysfs", &root, BDF, &source]);
+    assert_eq!(said.code, 3);
+    said.has("no function in software");
+    assert_eq!(
+        vmfctl(&["adopt", "--sysfs", &root, "eth0", &source]).code,
+        2
+    );
+    assert_eq!(
+        vmfctl(&["adopt", "--sysfs", &root, UUID, "/nonexistent"]).code,
+        3
+    );
 }

@@ -127,11 +127,23 @@ pub fn stream() -> Vec<u8> {
 
 /// File header and DESCRIPTOR of a device with these capabilities.
 pub fn descriptor(edit: impl FnOnce(&mut vmf::Capabilities)) -> Vec<u8> {
+    descriptor_showing(edit, &[])
+}
+
+/// The same of one that states configuration space.
+pub fn descriptor_showing(
+    edit: impl FnOnce(&mut vmf::Capabilities),
+    config: &[vmf::ConfigWord],
+) -> Vec<u8> {
     let mut caps = capabilities(2);
     edit(&mut caps);
     let mut buf = vec![0; 4096];
     let mut writer = Writer::new(&mut buf, crc()).unwrap();
-    writer.descriptor(&caps.fields()).unwrap();
+    let fields = vmf::DescriptorFields {
+        config,
+        ..caps.fields()
+    };
+    writer.descriptor(&fields).unwrap();
     let len = writer.len();
     buf.truncate(len);
     buf

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! `vmfctl adopt`: a function in software shows the configuration space of another one.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+
+use crate::{
+    cli::Io,
+    failure::{errno_name, Failure, Outcome, Result},
+    source::Source,
+    sysfs::Address,
+};
+
+/// Hands the descriptor of `source` to the device.
+pub(crate) fn run(io: &Io, device: &str, source: &Source) -> Result {
+    let address = Address::parse(device)
+        .ok_or_else(|| Failure::Usage(format!("{device:?} is no UUID of a mediated device")))?;
+    let preamble = source.preamble(&io.sysfs)?;
+    let path = io.sysfs.format_dir(&address).join("adopt");
+    // Whole, as the driver takes no pieces.
+    let written = OpenOptions::new()
+        .write(true)
+        .open(&path)
+        .and_then(|mut file| file.write_all(&preamble));
+    let Err(error) = written else {
+        return Ok(Outcome::Good);
+    };
+    match (error.kind(), error.raw_os_error().and_then(errno_name)) {
+        (io::ErrorKind::NotFound, _) => Err(Failure::Input(format!(
+            "{address}: no function in software, which has migration_format/adopt"
+        ))),
+        (io::ErrorKind::ResourceBusy, _) => Err(Failure::Input(format!(
+            "{address}: somebody has opened it; that has to come after"
+        ))),
+        (_, Some(name)) => {
+            writeln!(
+                io.out(),
+                "refused: {name}; \"vmfctl check\" and the kernel log say why"
+            )?;
+            Ok(Outcome::Bad)
+        }
+        _ => Err(Failure::io(&path, &error)),
+    }
+}
