@@ -12,14 +12,15 @@ until all arrives again, is the downtime.
 import statistics
 import time
 
-from bench_net import MAC, NO_MAC, TAPS, Bridge, bind, driver_of, set_vf_mac, still_neighbour
+from bench_net import NO_MAC, bind, driver_of, set_vf_mac
 from bench_table import row
 from guest import NETDEV
 from migrate import Migration
 from pace import allow
 from pf import GUEST, HOST, MASK
-from stage import check
+from stage import MAC, check
 from streams import TCP_PORT, UDP_PORT, Peer
+from switch import Switch, Tap, still_neighbour
 from vmm import DIRECTORY, AgentError, Machine
 
 EVENTS = f"{DIRECTORY}/bench.events"
@@ -27,6 +28,8 @@ PING_MS = 20
 UDP_US = 20000
 # How many are used.
 VFS = 2
+# What stands for them if the NIC is emulated.
+TAPS = ("tap1", "tap2")
 COUNT = 5
 
 # What is left to send when the guest is stopped, if the VMM can tell what has changed.
@@ -303,7 +306,7 @@ def run(stage, rounds=COUNT):
     vfs = stage.vfs
     ours = driver_of(vfs[0])
     stage.drop_guest()
-    with Bridge(stage.pf.netdev):
+    with Switch(stage.pf) as switch, Tap(switch, TAPS[0], left=True), Tap(switch, TAPS[1], left=True):
         stage.vfs = list(TAPS)
         stage.use(Machine(nic="virtio"))
         results["virtio"] = measure(stage, migrate_virtio, rounds)

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a guest's NIC is connected to in the test host, and which driver a VF has there."""
+"""Which driver a VF has in the test host, and which address the PF gives it."""
 
 import os
 import socket
 import struct
-import subprocess
-import time
 
-from pf import GUEST, HOST, MASK, mac_bytes
-from stage import MAC, check
+from pf import mac_bytes
+from stage import check
 
 DEVICES = "/sys/bus/pci/devices"
-BRIDGE = "vmfbr"
-TAPS = ("vmftap0", "vmftap1")
 NO_MAC = "00:00:00:00:00:00"
 
 # Of linux/rtnetlink.h, linux/if_link.h and linux/netlink.h.
@@ -22,10 +18,6 @@ NLA_F_NESTED = 1 << 15
 IFLA_VFINFO_LIST = 22
 IFLA_VF_INFO = 1
 IFLA_VF_MAC = 1
-
-
-def busybox(*words):
-    subprocess.run(["busybox", *words], check=True)
 
 
 def attribute(kind, data):
@@ -72,38 +64,3 @@ def bind(vf, driver):
     put(f"{DEVICES}/{vf}/driver_override", driver)
     put("/sys/bus/pci/drivers_probe", vf)
     check(driver_of(vf) == driver, f"{vf} is bound to {driver_of(vf)}, not to {driver}")
-
-
-def still_neighbour():
-    """The test host knows the guest's address: when it asks for it anew is no part of a
-    downtime, and would be up to a second of it."""
-    subprocess.run(["busybox", "arp", "-s", GUEST, MAC], check=True)
-
-
-class Bridge:
-    """For emulated NICs: tap devices on a bridge, which has the PF's address meanwhile."""
-
-    def __init__(self, netdev):
-        self.netdev = netdev
-
-    def __enter__(self):
-        for module in ("bridge", "tun"):
-            # Built in, or loaded.
-            subprocess.run(["modprobe", "-q", module], check=False)
-        busybox("ip", "addr", "flush", "dev", self.netdev)
-        busybox("brctl", "addbr", BRIDGE)
-        for tap in TAPS:
-            subprocess.run(["busybox", "tunctl", "-t", tap], check=True, stdout=subprocess.DEVNULL)
-            busybox("brctl", "addif", BRIDGE, tap)
-            busybox("ip", "link", "set", tap, "up")
-        busybox("ifconfig", BRIDGE, HOST, "netmask", MASK, "up")
-        return self
-
-    def __exit__(self, *_):
-        busybox("ip", "link", "set", BRIDGE, "down")
-        for tap in TAPS:
-            # It may be in use by a VMM that is on its way out.
-            time.sleep(0.2)
-            subprocess.run(["busybox", "tunctl", "-d", tap], check=False, stdout=subprocess.DEVNULL)
-        busybox("brctl", "delbr", BRIDGE)
-        busybox("ifconfig", self.netdev, HOST, "netmask", MASK)

@@ -11,12 +11,18 @@ from stage import MAC
 
 NAME = "switch0"
 TUN = "/dev/net/tun"
-TUNSETIFF = 0x400454CA
+TUNSETIFF, TUNSETPERSIST = 0x400454CA, 0x400454CB
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 
 
 def ip(*words):
     subprocess.run(["busybox", "ip", *words], check=True)
+
+
+def still_neighbour():
+    """The test host knows the guest's address: when it asks for it anew is no part of a downtime, and
+    would be up to a second of it."""
+    subprocess.run(["busybox", "arp", "-s", GUEST, MAC], check=True)
 
 
 class Switch:
@@ -38,7 +44,7 @@ class Switch:
                 file.write("0")
         ip("link", "set", NAME, "up")
         self.pf.move(NAME)
-        subprocess.run(["busybox", "arp", "-s", GUEST, MAC], check=True)
+        still_neighbour()
         return self
 
     def __exit__(self, *_):
@@ -56,19 +62,27 @@ class Switch:
 
 
 class Tap:
-    """A TAP device on a port of the switch, as long as this lives."""
+    """A TAP device on a port of the switch, as long as this lives. left: who is to have it opens it,
+    by its name."""
 
-    def __init__(self, switch, name):
+    def __init__(self, switch, name, left=False):
         self.switch = switch
         self.name = name
+        self.left = left
         self.fd = None
 
     def __enter__(self):
         self.fd = os.open(TUN, os.O_RDWR)
         fcntl.ioctl(self.fd, TUNSETIFF,
                     struct.pack("16sH22x", self.name.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+        if self.left:
+            fcntl.ioctl(self.fd, TUNSETPERSIST, 1)
+            os.close(self.fd)
         self.switch.plug(self.name)
         return self
 
     def __exit__(self, *_):
-        os.close(self.fd)
+        if self.left:
+            ip("link", "del", self.name)
+        else:
+            os.close(self.fd)
