@@ -26,16 +26,19 @@ USUAL = re.compile(r"enabling device|resetting|kvm: user requested TSC rate")
 
 
 class Held:
-    """A migration that has stopped at a point of the stream; what then becomes of it is the test."""
+    """A migration that has stopped at a point of the stream; what then becomes of it is the test.
 
-    def __init__(self, stage, point):
+    vf: where to, if not to the next one; so below, too.
+    """
+
+    def __init__(self, stage, point, vf=None):
         self.stage = stage
         self.point = point
         self.relay = Relay(hold=point)
         self.log = KernelLog()
         self.said = []
         self.watch = Watch(stage)
-        self.migration = Migration(stage.guest, relay=self.relay)
+        self.migration = Migration(stage.guest, relay=self.relay, vf=vf)
 
     def __enter__(self):
         try:
@@ -43,6 +46,7 @@ class Held:
             if self.point == ANSWER:
                 # It has all, and runs; the source does not know yet.
                 self.migration.destination.qmp.wait_event("RESUME")
+                self.stage.heard_elsewhere()
             if self.point != STATE:
                 self.watch.check_pings()
             stopped = self.watch.stopped()
@@ -65,57 +69,64 @@ class Held:
         check(not self.said, "the test host's kernel says: " + "; ".join(self.said))
 
 
-def guest_goes_on(stage, held):
-    """At the source, and can go to the VF of the destination that failed: it is that of the next
-    test if the guest was not to stop, else it goes there now."""
+def check_guest_goes_on(held):
+    """At the source."""
     held.check_quiet()
     if held.point in RUNS:
         held.watch.check_never_stopped()
     held.watch.check_goes_on(STEPS[held.point])
-    if held.point not in RUNS:
-        stage.migrate()
 
 
-def cancelled(point):
-    def test(stage):
-        with Held(stage, point) as held:
-            held.migration.cancel()
-        guest_goes_on(stage, held)
-    test.__name__ = f"T20_cancelled_at_the_{point}"
-    return test
+def cancel(stage, point, vf=None):
+    with Held(stage, point, vf) as held:
+        held.migration.cancel()
+    check_guest_goes_on(held)
 
 
-def destination_killed(point):
+def kill_destination(stage, point, vf=None):
     """At the ANSWER the guest has run there for a moment, of which the source cannot know."""
+    with Held(stage, point, vf) as held:
+        held.migration.destination.kill()
+        held.migration.wait("failed")
+    check_guest_goes_on(held)
+
+
+def variant(name, how, point):
+    """A test after which the guest can go to the VF of the destination that failed: it is that of the
+    next test if the guest was not to stop, else it goes there now."""
     def test(stage):
-        with Held(stage, point) as held:
-            held.migration.destination.kill()
-            held.migration.wait("failed")
-        guest_goes_on(stage, held)
-    test.__name__ = f"destination_killed_at_the_{point}"
+        how(stage, point)
+        if point not in RUNS:
+            stage.migrate()
+    test.__name__ = f"{name}_at_the_{point}"
     return test
 
 
-def source_killed_at_the_answer(stage):
-    """The destination has all, and goes on with the guest."""
+def kill_source(stage, vf=None):
+    """The destination has all, and goes on with the guest. Returns the source."""
     guest = stage.guest
     source = guest.vmm
     changes = guest.carrier_changes()
-    with Held(stage, ANSWER) as held:
+    with Held(stage, ANSWER, vf) as held:
         source.kill()
         guest.vmm = held.migration.destination
     held.check_quiet()
     check(stage.pf.ping_until(), "the guest does not answer")
     check(guest.carrier_changes() == changes, "the carrier has changed")
     check(guest.vmm.running(), "the guest does not run")
+    return source
+
+
+def source_killed_at_the_answer(stage):
+    source = kill_source(stage)
     # Nothing holds the VF any more.
     stage.migrate(vf=source.vf)
 
 
-def lose_guest(stage, point):
+def lose_guest(stage, point, vf=None):
     """Kills the source; the two VFs."""
     source = stage.guest.vmm
-    with Held(stage, point) as held:
+    with Held(stage, point, vf) as held:
         source.kill()
         status = held.migration.destination.wait()
         check(status == 1, f"the destination ended with {status}: {held.migration.destination.log()}")
@@ -160,19 +171,19 @@ def source_killed_at_the_state(stage):
     stage.sent.clear()
 
 
-def source_killed_at_the_copy(stage):
-    """Before the guest was stopped. Both VFs can be had again."""
-    for vf in lose_guest(stage, COPY):
+def check_free(stage, vfs):
+    for vf in vfs:
         Vmm(vf, stage.machine, incoming=True).quit()
 
 
+def source_killed_at_the_copy(stage):
+    """Before the guest was stopped. Both VFs can be had again."""
+    check_free(stage, lose_guest(stage, COPY))
+
+
 TESTS = (
-    cancelled(DESCRIPTOR),
-    cancelled(STATE),
-    destination_killed(DESCRIPTOR),
-    destination_killed(COPY),
-    destination_killed(STATE),
-    destination_killed(ANSWER),
+    *(variant("T20_cancelled", cancel, point) for point in (DESCRIPTOR, STATE)),
+    *(variant("destination_killed", kill_destination, point) for point in (DESCRIPTOR, COPY, STATE, ANSWER)),
     source_killed_at_the_answer,
     source_killed_at_the_state,
     source_killed_at_the_copy,

@@ -12,12 +12,13 @@ import time
 import zlib
 
 from guest import NETDEV
-from migrate import BANDWIDTH, DOWNTIME_MS, TRACKED, Migration
+from migrate import TRACKED, Migration, is_tracked
 from pf import GUEST
 from ram import Difference, differing_pages
 from rounds import Rounds
 from stage import MAC, check, needs
 from vmm import Machine
+from watch import Driver
 
 PORT = 8282
 FRAMES, TRANSMITTED = 1, 2
@@ -28,9 +29,8 @@ FRAMES, TRANSMITTED = 1, 2
 HOLD = {"max_bandwidth": 20 << 20, "downtime_limit": 1, "avail_switchover_bandwidth": 1000}
 # Then what is dirty is little, if it is known; the VMM is not to do nothing else than to ask.
 SLOW = {"max_bandwidth": 1 << 20}
-GO = {"max_bandwidth": BANDWIDTH, "downtime_limit": DOWNTIME_MS, "avail_switchover_bandwidth": 0}
 # How often the VMM has asked what is dirty when it is let go. If that is always all, it takes longer.
-ROUNDS = 5 if TRACKED else 3
+ROUNDS = {True: 5, False: 3}
 # And how many bursts there are after each page was copied once.
 BURSTS = 8
 ALL_PAGES = 256 << 20 >> 12
@@ -102,47 +102,51 @@ class Traffic:
         self.socket.close()
 
 
-def hold_and_compare(stage, channels, steps=()):
+def hold_and_compare(stage, channels, steps=(), vf=None):
     """Traffic while memory is copied; then both VMMs are stopped, and have to have the same.
 
     steps: what the guest does on the way, a step between two bursts. Each moves its transmit rings,
-    after which all memory counts as written, in two reports.
+    after which all memory counts as written, in two reports. vf: where to, if not to the next one.
     """
     guest, source = stage.guest, stage.guest.vmm
+    tracked = is_tracked(source)
     traffic, rounds, all_before = Traffic(stage), Rounds(source), logs_of_all(source)
-    migration = Migration(guest, channels=channels, bandwidth=HOLD["max_bandwidth"], downtime=1, paused=True)
+    migration = Migration(guest, channels=channels, bandwidth=HOLD["max_bandwidth"], downtime=1, vf=vf,
+                          paused=True)
     try:
         migration.set(**HOLD)
         begin, left, late, count, copied = time.monotonic(), list(steps), 0, 0, 1
-        while left or late < BURSTS or count < ROUNDS:
+        while left or late < BURSTS or count < ROUNDS[tracked]:
             held = migration.wait("setup", "active").get("ram", {})
             count = held.get("dirty-sync-count", 0)
             if count > copied and not left:
                 late += 1
-                if TRACKED:
+                if tracked:
                     migration.set(**SLOW)
             traffic.burst()
             if left and count:
                 left.pop(0)(stage, traffic)
                 # The reports of everything, and the copy of what they say.
-                copied = count + 3 if TRACKED else 1
+                copied = count + 3 if tracked else 1
         took = time.monotonic() - begin
         # The last ones are under way when the guest stops.
         traffic.receive()
-        migration.set(**GO)
+        migration.let_go()
         migration.complete(keep=True)
         after = migration.info["ram"]["transferred"] - held["transferred"]
         print(f"# {traffic.bursts} bursts in {took:.1f} s and {held['transferred'] >> 20} MiB, "
               f"then {after >> 20} MiB; stopped for {migration.info['downtime']} ms")
         try:
             compare(source, migration.destination)
-            check_rounds(rounds, 2 * len(steps))
+            check_rounds(rounds, 2 * len(steps), tracked)
             check(steps or logs_of_all(source) == all_before, "a log of the driver was of all memory")
-            check((after < LITTLE) == TRACKED, f"{after} bytes were left to send")
+            check((after < LITTLE) == tracked, f"{after} bytes were left to send")
         finally:
             # It has to run to be asked, if something is wrong.
             source.quit()
             guest.vmm.qmp.execute("cont")
+            guest.vmm.machine = guest.vmm.machine.but(paused=False)
+            stage.moved()
     finally:
         if guest.vmm is not source and source.process.poll() is None:
             source.kill()
@@ -154,14 +158,13 @@ def hold_and_compare(stage, channels, steps=()):
 
 def logs_of_all(vmm):
     """How often the driver did not know what was written."""
-    with open(f"/sys/kernel/debug/igbvf_vfio_pci/{vmm.vf}/counters", encoding="ascii") as file:
-        return int(dict(line.split() for line in file)["logs_of_all"])
+    return Driver(vmm.vf).counter("logs_of_all")
 
 
-def check_rounds(rounds, whole):
-    """Was it the driver's log that told what to copy, or was it all, as without one?
+def check_rounds(rounds, whole, tracked):
+    """Was it known what to copy, or was it all?
 
-    whole: how often it may have been all with a log.
+    whole: how often it may have been all although it is known. tracked: is it?
     """
     seen = rounds.all()
     texts = [str(this) for this in seen]
@@ -169,10 +172,10 @@ def check_rounds(rounds, whole):
         texts[10:-10] = [f"... {len(texts) - 20} more ..."]
     print("# of each round, pages written by the device, as VFIO says/to be copied that were not before: "
           + " ".join(texts))
-    check(len(seen) > ROUNDS, f"{len(seen)} rounds")
+    check(len(seen) > ROUNDS[tracked], f"{len(seen)} rounds")
     check(rounds.logged() == TRACKED, f"asked to log: {rounds.logged()}")
     device = [this.device for this in seen]
-    if TRACKED:
+    if tracked:
         check(sum(device) > 0, "the driver has not reported anything")
         many = [pages for pages in device if pages >= FEW_PAGES]
         check(len(many) <= whole, f"many pages reported, more than {whole} times: {many}")

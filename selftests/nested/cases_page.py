@@ -6,7 +6,7 @@ import time
 
 from cases_memory import HOLD, SMALLEST, USUAL, set_up_anew
 from cases_traffic import finish
-from migrate import BANDWIDTH, DOWNTIME_MS, TRACKED, Migration
+from migrate import TRACKED, Migration
 from stage import check, needs
 from streams import Streams
 from vmm import Machine
@@ -48,7 +48,7 @@ def rings_made_anew(stage):
             migration.wait("active")
             rings = (SMALLEST, SMALLEST) if number % 2 else (USUAL, USUAL)
             set_up_anew("ring", *rings)(stage, None)
-            migration.set(max_bandwidth=BANDWIDTH, downtime_limit=DOWNTIME_MS, avail_switchover_bandwidth=0)
+            migration.let_go()
             migration.complete()
         except BaseException:
             migration.abandon()

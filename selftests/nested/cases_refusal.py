@@ -37,12 +37,12 @@ def check_destination(migration, log, number, reasons):
     check(len(lines) == 1 and vf in lines[0] and lines[0].endswith(error), f"the kernel says: {lines}")
 
 
-def refuse(stage, number, reasons, edit=None, stop=False):
-    """One migration to the next VF that comes to nothing. edit: see Relay."""
+def refuse(stage, number, reasons, edit=None, stop=False, vf=None):
+    """One migration to the next VF, or this one, that comes to nothing. edit: see Relay."""
     watch, log = Watch(stage), KernelLog()
     # For pings, while nothing is decided.
     relay = Relay(hold=DESCRIPTOR, edit=edit)
-    migration = Migration(stage.guest, relay=relay)
+    migration = Migration(stage.guest, relay=relay, vf=vf)
     try:
         relay.wait_held()
         watch.check_pings()
@@ -78,21 +78,22 @@ def refused(name, number, reason, edit, place=DESCRIPTOR_AT, then_fits=False):
     return test
 
 
-def refused_a_feature_that_an_older_destination_lacks(stage):
+def refused_a_feature_that_an_older_destination_lacks(stage, vf=None):
     """Nothing is doctored: the guest uses what a driver of version 1 has no words for."""
-    guest, driver = stage.guest, Driver(stage.guest.next_vf())
+    guest = stage.guest
+    driver = Driver(vf or guest.next_vf())
     # Linux never gets rid of it: igb does not agree to how igbvf clears the list.
     guest.run("join", NETDEV, SECOND)
     guest.run("listen", NETDEV)
     driver.put("max_profile_version", "1")
     try:
-        refuse(stage, errno.EOPNOTSUPP, (DESCRIPTOR_AT, "required features: got 0x1, want 0x0"))
+        refuse(stage, errno.EOPNOTSUPP, (DESCRIPTOR_AT, "required features: got 0x1, want 0x0"), vf=vf)
     finally:
         driver.put("max_profile_version", "2")
     stage.to_guest(1, SECOND, 10)
     stage.check_arrived(NETDEV, 1)
     # That host has a newer driver now.
-    stage.migrate()
+    stage.migrate(vf=vf)
     stage.to_guest(1, SECOND, 10)
     stage.check_arrived(NETDEV, 1)
     guest.run("listen_end")

@@ -20,9 +20,9 @@ BAD_LINES = re.compile(
 class Guest:
     """A guest, in whichever VMM it is at the time."""
 
-    def __init__(self, vfs, machine=Machine()):
+    def __init__(self, vfs, machine=Machine(), vf=None):
         self.vfs = vfs
-        self.vmm = Vmm(vfs[0], machine)
+        self.vmm = Vmm(vf or vfs[0], machine)
         try:
             self.greeting = self.vmm.agent.line(60)
             self.kmsg()

@@ -6,6 +6,7 @@ import re
 import time
 
 from pace import allow
+from provider import is_software
 from vmm import Vmm
 
 # The destination says when it has what it needs before the source stops: of our
@@ -15,17 +16,26 @@ CAPABILITIES = ("return-path", "switchover-ack")
 # All that a migration here may use: what one does not, is off.
 KNOWN = ("return-path", "switchover-ack", "multifd", "pause-before-switchover")
 
-# Can the driver tell what the device writes? Then little is left to copy when the guest
-# stops. If not, all memory counts as dirty for ever, and the time it takes to copy it is
-# not to keep the guest from stopping.
+# Can a driver log what its device writes?
 TRACKED = os.environ["VMF_LANE"] != "debian"
-DOWNTIME_MS = 300 if TRACKED else 100000
 BANDWIDTH = 1 << 40
 
 ENDED = ("completed", "failed", "cancelled")
 
 # What QEMU calls it that it finds a channel closed.
 CLOSED = re.compile("Channel error|Unable to write to socket: Broken pipe")
+
+
+def is_tracked(vmm):
+    """Is it known what the device writes? Of software always: what the driver does not log, the
+    kernel keeps account of."""
+    return TRACKED or is_software(vmm.vf)
+
+
+def downtime_ms(vmm):
+    """If it is, little is left to copy when the guest stops. If not, all memory counts as dirty for
+    ever, and the time it takes to copy it is not to keep the guest from stopping."""
+    return 300 if is_tracked(vmm) else 100000
 
 
 class MigrationError(Exception):
@@ -40,7 +50,7 @@ class Migration:
     relay.py. vf: where to, if not to the next one. machine: what is other at the destination.
     """
 
-    def __init__(self, guest, capabilities=(), channels=0, bandwidth=BANDWIDTH, downtime=DOWNTIME_MS,
+    def __init__(self, guest, capabilities=(), channels=0, bandwidth=BANDWIDTH, downtime=None,
                  relay=None, vf=None, **machine):
         self.guest = guest
         self.source = guest.vmm
@@ -56,7 +66,7 @@ class Migration:
                     {"capability": name, "state": name in on} for name in KNOWN])
                 if channels:
                     vmm.qmp.execute("migrate-set-parameters", multifd_channels=channels)
-            self.set(max_bandwidth=bandwidth, downtime_limit=downtime)
+            self.set(max_bandwidth=bandwidth, downtime_limit=downtime or downtime_ms(self.source))
             self.start(relay)
         except BaseException:
             self.destination.kill()
@@ -73,6 +83,11 @@ class Migration:
     def set(self, **parameters):
         """Parameters that may change on the way."""
         self.source.qmp.execute("migrate-set-parameters", **parameters)
+
+    def let_go(self):
+        """What has held it holds it no longer."""
+        self.set(max_bandwidth=BANDWIDTH, downtime_limit=downtime_ms(self.source),
+                 avail_switchover_bandwidth=0)
 
     def query(self):
         return self.source.qmp.execute("query-migrate")

@@ -8,6 +8,7 @@ from kernel_log import KernelLog
 from migrate import Migration, MigrationError
 from pace import allow
 from pf import GUEST, MASK, Pf
+from provider import is_software
 from qmp import QmpError
 from vmm import AgentError, Machine, VmmError
 
@@ -45,6 +46,8 @@ class Stage:
         self.repeat = repeat
         self.pf = Pf(netdev)
         self.log = KernelLog()
+        # That the PF is a port of, if there is one.
+        self.switch = None
         self.current = None
         self.machine = Machine()
         # Frames from here to the guest are numbered for each stream.
@@ -75,17 +78,17 @@ class Stage:
             self.machine = machine
         return self.guest
 
-    def set_up(self, look=lambda guest: None, attempts=ATTEMPTS):
+    def set_up(self, look=lambda guest: None, attempts=ATTEMPTS, vf=None):
         """The emulation below the guest is not perfect, and what went wrong up to here was not
         migrated yet: it has three attempts, and what fails is said.
 
         look: for a test that wants to see the guest before its interface is up; one that boots
-        it where another guest was gives it no second attempt.
+        it where another guest was gives it no second attempt. vf: if not the first one.
         """
         for attempt in range(1, attempts + 1):
             begin = time.monotonic()
             try:
-                self.current = Guest(self.vfs, self.machine)
+                self.current = Guest(self.vfs, self.machine, vf)
                 look(self.current)
                 self.bring_up()
                 break
@@ -117,6 +120,7 @@ class Stage:
         except (MigrationError, QmpError, OSError):
             migration.abandon()
             raise
+        self.moved()
         migration.first = None
         text = f"# {source} to {guest.vmm.vf}: stopped for {migration.info['downtime']} ms"
         if up:
@@ -127,6 +131,16 @@ class Stage:
             text += f", the first ping is answered after {migration.first * 1000:.0f} ms"
         print(text)
         return migration
+
+    def moved(self):
+        """Where the guest is now, software tells the network; for a VF the host has to see to it."""
+        if not is_software(self.current.vmm.vf):
+            self.heard_elsewhere()
+
+    def heard_elsewhere(self):
+        """What a switch knows of the guest need not be so any more."""
+        if self.switch:
+            self.switch.forget()
 
     def to_guest(self, stream, to, count, vlan=None):
         """Sends the next frames of a stream; how many there were in all."""

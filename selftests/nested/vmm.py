@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from pace import allow
+from provider import in_sysfs, is_software
 from qmp import Qmp, QmpError
 
 MEMORY = "256M"
@@ -59,8 +60,7 @@ class Machine:
     def nic_options(self, vf):
         """Of -device, or of device_add."""
         # Migration also if nothing tracks what the device writes: all is sent once more then.
-        # A function in software is named by its UUID.
-        device = f"sysfsdev=/sys/bus/mdev/devices/{vf}" if "-" in vf else f"host={vf}"
+        device = f"sysfsdev={in_sysfs(vf)}" if is_software(vf) else f"host={vf}"
         return (f"vfio-pci,id=nic,{device},migration-events=on,"
                 f"enable-migration={'on' if self.nic == 'vf' else 'off'}"
                 + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
