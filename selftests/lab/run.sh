@@ -188,7 +188,9 @@ cmd_test() {
 		prepare "$lane"
 		[[ -z $build ]] || ensure_built "$lane"
 	done
-	! picks "$glob" nested_newer_test || ensure_newer_qemu
+	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test; then
+		ensure_newer_qemu
+	fi
 	# These use all CPUs themselves.
 	if [[ -n $cargo ]]; then
 		cargo_tests
@@ -309,7 +311,7 @@ cmd_bench() {
 	local lane=${1:-full}
 	ensure_root
 	[[ -n ${BENCH:-} && -e $BUILD/bench-codec.json ]] || run_bench
-	show_host "$lane" nested_host guest_twice "$lane" bench 3800 timeout=1200 "args='${BENCH:-}'"
+	show_host "$lane" nested_host guest_twice "$lane" bench 5600 timeout=1800 "args='${BENCH:-}'"
 	{
 		printf '{"codec":\n'
 		cat "$BUILD/bench-codec.json"

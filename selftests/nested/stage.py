@@ -108,6 +108,8 @@ class Stage:
         guest.run("address", NETDEV, GUEST, MASK)
         guest.run("up", NETDEV, timeout=20)
         guest.wait_carrier()
+        # The last one with this address.
+        self.heard_elsewhere()
         check(self.pf.ping_until(), "the guest does not answer before any migration")
         guest.kmsg()
 
