@@ -302,7 +302,7 @@ cmd_demo() {
 	show_host "$lane" nested_host guest_twice "$lane" demo 500 timeout=300
 	[[ ! -d $RUN/files ]] || mv "$RUN/files" "$BUILD/demo"
 	((TOTAL_FAILED == 0))
-	say 'The wire around the migration: build/demo/timeline.svg; the stream of the device: build/demo/device.vmf'
+	say 'The wire around each migration: build/demo/timeline.svg; the stream of the device: build/demo/device.vmf'
 }
 
 # All figures are in build/bench.json: those of the codec, and one object for each program

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The demo: an unmodified guest under traffic goes from one VF to another, and this tells how."""
+"""The demo: an unmodified guest under traffic goes from one VF to another, to a function in software
+and to a VF again, and this tells how."""
 
 import base64
+import contextlib
+import dataclasses
 import os
 import platform
 import subprocess
@@ -10,13 +13,14 @@ import time
 
 from events import DeviceStates, Packets
 from guest import NETDEV
-from migrate import TRACKED, Migration
+from migrate import BANDWIDTH, TRACKED, Migration
+from provider import in_debugfs, is_software
 from relay import Relay
+from software import AVAILABLE, WHY_NONE, functions
 from stage import MAC, Stage, check
 from streams import Streams
-from timeline import Timeline
+from timeline import Timeline, stacked
 
-DRIVER = "igbvf_vfio_pci"
 VMFCTL = "/vmf/build/vmfctl"
 DIRECTORY = "/tmp/demo"
 STREAM = f"{DIRECTORY}/migration.qemu"
@@ -61,11 +65,18 @@ def quote(lines):
         say("  | " + line)
 
 
-def accesses(vf):
-    """MMIO reads and writes that the driver has made for migration."""
-    with open(f"/sys/kernel/debug/{DRIVER}/{vf}/arcs", encoding="ascii") as arcs:
-        lines = [line.split() for line in arcs]
+def accesses(vfs):
+    """MMIO reads and writes that the drivers have made for migration."""
+    lines = []
+    for vf in vfs:
+        with open(f"{in_debugfs(vf)}/arcs", encoding="ascii") as arcs:
+            lines += [line.split() for line in arcs]
     return sum(int(words[3]) for words in lines), sum(int(words[4]) for words in lines)
+
+
+def called(vf):
+    """As there is room for it."""
+    return "software" if is_software(vf) else vf
 
 
 def introduce(stage):
@@ -99,67 +110,98 @@ def status(migration, states):
     return info
 
 
-def migrate(stage):
-    """Slowly at first, so that there is something to see."""
+@dataclasses.dataclass
+class Way:
+    """A migration that is over: the states of both devices, what QEMU says, MMIO reads and writes."""
+
+    states: list
+    info: dict
+    mmio: list
+
+    @property
+    def stopped(self):
+        return self.states[0].first("pre-copy-p2p", "running-p2p")
+
+    @property
+    def running(self):
+        return self.states[1].last("running")
+
+    def __str__(self):
+        return " to ".join(called(state.vf) for state in self.states)
+
+
+def migrate(stage, vf, relay=None):
+    """With a relay slowly at first, so that there is something to see."""
     guest = stage.guest
-    relay = Relay(save=STREAM)
-    begin = time.monotonic()
-    migration = Migration(guest, bandwidth=SLOW, relay=relay)
-    states = (DeviceStates(migration.source), DeviceStates(migration.destination))
-    slow = True
+    ends = (guest.vmm.vf, vf)
+    before, begin = accesses(ends), time.monotonic()
+    migration = Migration(guest, bandwidth=SLOW if relay else BANDWIDTH, relay=relay, vf=vf)
+    states = [DeviceStates(vmm, begin) for vmm in (migration.source, migration.destination)]
+    slow = relay is not None
     try:
         while (info := status(migration, states)).get("status") not in ("completed", "failed"):
             if slow and time.monotonic() > begin + WATCH_SECONDS:
-                migration.set(max_bandwidth=1 << 40)
+                migration.let_go()
                 slow = False
             time.sleep(0.1)
         migration.complete(keep=True)
     finally:
         migration.abandon()
+    stage.moved()
     status(migration, states)
     progress("")
-    relay.close()
+    if relay:
+        relay.close()
     migration.source.quit()
-    return migration, states, info
+    for state in states:
+        state.end = time.monotonic()
+    return Way(states, info, [new - old for old, new in zip(before, accesses(ends))])
 
 
-def picture(stage, packets, states, stopped, running, name):
+def picture(packets, way):
     """The wire, from a second before to a second after."""
-    text = f"{states[0].vf} to {states[1].vf}, {'with' if TRACKED else 'without'} DMA logging"
-    chart = Timeline("A guest with a passthrough NIC, live-migrated", text,
-                     stopped - MARGIN_SECONDS, running + MARGIN_SECONDS)
-    chart.span(stopped, running, "the guest is stopped")
-    chart.states(f"device {states[0].vf}", states[0].changes)
-    chart.states(f"device {states[1].vf}", states[1].changes)
+    text = ("software knows what it writes" if is_software(way.states[0].vf) else
+            "with DMA logging" if TRACKED else "without DMA logging")
+    chart = Timeline("A guest with a passthrough NIC, live-migrated", f"{way}, {text}",
+                     way.stopped - MARGIN_SECONDS, way.running + MARGIN_SECONDS)
+    chart.span(way.stopped, way.running, "the guest is stopped")
+    for state in way.states:
+        chart.states(f"device {called(state.vf)}", state.changes)
     answered, lost = packets.answered_and_lost("ping-sent", "ping-answered")
     chart.ticks("ping (red: no answer)", answered, lost)
     chart.ticks("UDP from the guest", packets.times("udp-received"))
     chart.ticks("UDP to the guest, sent", packets.times("udp-sent"))
     chart.steps("TCP bytes from the guest", packets.points("tcp-received"))
-    hand_out(name, chart.svg().encode())
+    return chart
 
 
-def report(stage, streams, migration, states, info, before):
-    packets = Packets(EVENTS)
-    stopped, running = states[0].first("pre-copy-p2p", "running-p2p"), states[1].last("running")
-    middle = (stopped + running) / 2
-    reads, writes = (sum(accesses(vf)[i] for vf in (states[0].vf, states[1].vf)) - before[i] for i in (0, 1))
+def report_way(packets, way):
+    middle = (way.stopped + way.running) / 2
+    ram = way.info["ram"]
     say()
-    say("The guest was away from the wire, as seen by")
+    say(f"{way}: the guest was away from the wire, as seen by")
     for who, seconds in ((f"a ping every {PING_MS} ms", packets.silence("ping-answered", middle)),
                          (f"its own UDP every {UDP_US // 1000} ms", packets.silence("udp-received", middle)),
-                         ("the states of the device", running - stopped),
-                         ("QEMU", info["downtime"] / 1000)):
+                         ("the states of the device", way.running - way.stopped),
+                         ("QEMU", way.info["downtime"] / 1000)):
         say(f"  {who:26s} {seconds * 1000:6.0f} ms")
     say("Time in each state of the device")
-    for state in states:
-        spent = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in state.spent(running))
-        say(f"  {state.vf}               {spent}")
-    say(f"Copied: {info['ram']['transferred'] / 1e6:.1f} MB of {info['ram']['total'] / 1e6:.0f} MB memory in "
-        f"{info['ram']['dirty-sync-count']} rounds; MMIO of both devices: {reads} reads, {writes} writes")
+    for state in way.states:
+        spent = ", ".join(f"{name} {seconds * 1000:.0f} ms" for name, seconds in state.spent(way.running))
+        say(f"  {called(state.vf):26s} {spent}")
+    say(f"Copied: {ram['transferred'] / 1e6:.1f} MB of {ram['total'] / 1e6:.0f} MB memory in "
+        f"{ram['dirty-sync-count']} rounds; MMIO of both devices: {way.mmio[0]} reads, {way.mmio[1]} writes")
+
+
+def report(streams, ways):
+    packets = Packets(EVENTS)
+    for way in ways:
+        report_way(packets, way)
+    say()
+    say("Traffic all the time")
     for line in streams.figures():
         say("  " + line)
-    picture(stage, packets, states, stopped, running, "timeline.svg")
+    hand_out("timeline.svg", stacked(picture(packets, way) for way in ways).encode())
 
 
 def take_apart():
@@ -175,23 +217,42 @@ def take_apart():
     quote(vmfctl("describe", output))
 
 
+def travel(stage, there):
+    """Under traffic: to another VF, and to software and a VF if there is software; what was seen."""
+    guest = stage.guest
+    source = guest.vmm.vf
+    with Streams(stage, udp_us=UDP_US, tcp_kbps=TCP_KBPS, ping_ms=PING_MS, events=EVENTS) as streams:
+        time.sleep(MARGIN_SECONDS)
+        ways = [migrate(stage, guest.next_vf(), Relay(save=STREAM))]
+        for vf in (there, source) if there else ():
+            streams.flows()
+            # Each is to be seen by itself.
+            time.sleep(2 * MARGIN_SECONDS)
+            ways.append(migrate(stage, vf))
+        streams.flows()
+        time.sleep(MARGIN_SECONDS)
+        streams.stop()
+    return streams, ways
+
+
 def run(stage):
     introduce(stage)
     say(f"An unmodified guest with {stage.vfs[0]} as its only NIC boots in an unmodified QEMU ...")
     guest = stage.guest
-    source, destination = guest.vmm.vf, guest.next_vf()
+    destination = guest.next_vf()
     changes = guest.carrier_changes()
-    ask_first(source, destination)
-    say()
-    say("Traffic: ping, numbered UDP both ways, TCP both ways. Then it is migrated.")
-    with Streams(stage, udp_us=UDP_US, tcp_kbps=TCP_KBPS, ping_ms=PING_MS, events=EVENTS) as streams:
-        time.sleep(1)
-        before = [sum(accesses(vf)[i] for vf in (source, destination)) for i in (0, 1)]
-        migration, states, info = migrate(stage)
-        streams.flows()
-        time.sleep(1)
-        streams.stop()
-    report(stage, streams, migration, states, info, before)
+    ask_first(guest.vmm.vf, destination)
+    with contextlib.ExitStack() as stack:
+        there = stack.enter_context(functions(stage))[0] if AVAILABLE else None
+        if there:
+            ask_first(destination, there)
+        say()
+        say("Traffic: ping, numbered UDP both ways, TCP both ways. Then it is migrated"
+            + (", also to the function in software and from there to a VF." if there else "."))
+        if not there:
+            say(f"It does not go to a function in software and back: {WHY_NONE}.")
+        streams, ways = travel(stage, there)
+    report(streams, ways)
     take_apart()
     streams.check()
     stage.check_guest()
@@ -199,7 +260,8 @@ def run(stage):
     check(guest.run("mac", NETDEV) == [MAC], "the guest's address has changed")
     host, inside = streams.report["host"], streams.report["guest"]
     say()
-    say(f"live-migrated: duplicates {host['udp_duplicated'] + inside['udp_duplicated']}, "
+    say(f"live-migrated{', also to software and back' if there else ''}: "
+        f"duplicates {host['udp_duplicated'] + inside['udp_duplicated']}, "
         f"TCP checksums right both ways ({host['tcp_received_crc']:08x}, {inside['tcp_received_crc']:08x}), "
         "no reset of the guest's driver, carrier up all the time")
 

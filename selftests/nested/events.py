@@ -2,18 +2,21 @@
 """What happened when: states of a device as its VMM says, and packets as the peer has seen them."""
 
 import bisect
+import math
 import time
 
 
 class DeviceStates:
-    """Of one VMM with one device; times are those of time.monotonic()."""
+    """Of one VMM with one device, in one migration; times are those of time.monotonic()."""
 
-    def __init__(self, vmm):
+    def __init__(self, vmm, start):
         self.qmp = vmm.qmp
         self.vf = vmm.vf
-        self.start = time.monotonic()
+        self.start = start
+        # It may be in another one later on.
+        self.end = math.inf
         # QEMU's times are those of the wall clock.
-        self.offset = time.time() - self.start
+        self.offset = time.time() - time.monotonic()
 
     @property
     def changes(self):
@@ -23,7 +26,8 @@ class DeviceStates:
             if event["event"] == "VFIO_MIGRATION":
                 stamp = event["timestamp"]
                 when = stamp["seconds"] + stamp["microseconds"] / 1e6 - self.offset
-                changes.append((when, event["data"]["device-state"]))
+                if self.start < when < self.end:
+                    changes.append((when, event["data"]["device-state"]))
         return changes
 
     def now(self):

@@ -93,9 +93,14 @@ class Timeline:
                              f'{number * step * 1000:+.0f} ms</text>')
         return parts
 
-    def svg(self):
-        height = TOP + ROW * len(self.rows) + 28
-        parts = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
+    @property
+    def height(self):
+        return TOP + ROW * len(self.rows) + 28
+
+    def svg(self, y):
+        """y: how far down it is in the picture."""
+        height = self.height
+        parts = [f'<svg xmlns="http://www.w3.org/2000/svg" y="{y}" width="{WIDTH}" height="{height}" '
                  f'font-family="sans-serif" fill="{INK}">',
                  '<rect width="100%" height="100%" fill="#fff"/>',
                  f'<text x="12" y="24" font-size="17">{escape(self.title)}</text>',
@@ -111,3 +116,13 @@ class Timeline:
             parts.append(f'<g transform="translate(0 {y})">{"".join(row)}</g>')
         parts.append("</svg>")
         return "\n".join(parts) + "\n"
+
+
+def stacked(charts):
+    """One picture, in which they are one below the other."""
+    parts, y = [], 0
+    for chart in charts:
+        parts.append(chart.svg(y))
+        y += chart.height
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y}">\n'
+            + "".join(parts) + "</svg>\n")
