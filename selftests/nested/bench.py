@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Benchmarks with the nested guest: downtime, and the data path. "main.py bench" runs them.
+"""Benchmarks with the nested guest: downtime, the data path, software. "main.py bench" runs them.
 
-main.py bench [-t downtime|datapath]... [-n ROUNDS] [-c]
+main.py bench [-t downtime|datapath|software]... [-n ROUNDS] [-c]
 
 -c, for datapath: a control, of two guests by the same driver.
 """
@@ -15,12 +15,13 @@ import traceback
 
 import bench_datapath
 import bench_downtime
+import bench_software
 from bench_table import table
 from stage import Stage
 
 # Each part can be had alone: the command that repeats a row.
 REPEAT = "make bench BENCH='-t {part}'"
-PARTS = {"downtime": bench_downtime, "datapath": bench_datapath}
+PARTS = {"downtime": bench_downtime, "datapath": bench_datapath, "software": bench_software}
 
 
 def main():

@@ -86,7 +86,7 @@ def peer(*words, timeout=60):
 
 
 class End:
-    """A guest with a VF by one of the drivers."""
+    """A guest with a VF by one of the drivers, or with what stands for one."""
 
     def __init__(self, vf, nic, number):
         self.address = f"10.82.0.{10 + number}"
@@ -163,15 +163,15 @@ def measure(ends):
     return figures
 
 
-def watcher_ns(vmm):
-    """The time on a CPU of who watches the guest for the log."""
+def task_ns(vmm, name):
+    """The time on a CPU of a task that a driver has made for the guest."""
     times = []
     for path in glob.glob(f"/proc/{vmm.process.pid}/task/*"):
         with open(f"{path}/comm", encoding="ascii") as comm, \
                 open(f"{path}/schedstat", encoding="ascii") as schedstat:
-            if comm.read().strip() == WATCHER:
+            if comm.read().strip() == name:
                 times.append(int(schedstat.read().split()[0]))
-    check(len(times) == 1, f"{len(times)} tasks watch the guest")
+    check(len(times) == 1, f"the guest has {len(times)} tasks {name}")
     return times[0]
 
 
@@ -181,9 +181,9 @@ def measure_logged(ends):
     migration = Migration(ends["logged"].guest, bandwidth=SLOW, vf=ends["logged"].spare)
     try:
         migration.wait("active")
-        begin, before = time.monotonic_ns(), watcher_ns(vmm)
+        begin, before = time.monotonic_ns(), task_ns(vmm, WATCHER)
         figures = measure(ends)
-        figures["watcher"] = (watcher_ns(vmm) - before) / (time.monotonic_ns() - begin)
+        figures["watcher"] = (task_ns(vmm, WATCHER) - before) / (time.monotonic_ns() - begin)
         migration.cancel()
         return figures
     except BaseException:
@@ -228,9 +228,9 @@ def median_of(results, which, of, kind, name):
     return statistics.median(one[of][kind][name] for one in results[which])
 
 
-def ratios_of(results, which, kind, name):
+def ratios_of(results, which, kind, name, other="plain"):
     """The rounds' own, in order of size: what disturbs a round disturbs all of it."""
-    return sorted(one[which][kind][name] / one["plain"][kind][name] for one in results[which])
+    return sorted(one[which][kind][name] / one[other][kind][name] for one in results[which])
 
 
 def each(one, counter, per):
