@@ -52,6 +52,9 @@ use vmf::{
     Features, //
 };
 
+/// RDT, TDT: what of a tail is there.
+const TAIL: u32 = 0xffff;
+
 /// A function that is open or not.
 #[pin_data]
 pub(crate) struct Function {
@@ -356,10 +359,11 @@ impl Function {
     }
 }
 
-/// Moves a tail; returns whether there is such a queue.
+/// Moves a tail, of which the register has as many bits as of a head; returns whether there is
+/// such a queue.
 fn set(tails: &[Atomic<u32>; QUEUES], queue: usize, value: u32) -> bool {
     tails
         .get(queue)
-        .map(|tail| tail.store(value, Release))
+        .map(|tail| tail.store(value & TAIL, Release))
         .is_some()
 }
