@@ -166,10 +166,14 @@ static size_t first_difference(const struct mig_buf *a, const struct mig_buf *b)
 	return at;
 }
 
-/* Every published version loads; told to write that version, the device gives it back. */
+/*
+ * Every published version loads; told to write that version, the device gives it back. They
+ * are of QEMU's device: one with another identity has to take them for its own.
+ */
 TEST(litmus_1_4_golden_streams)
 {
 	struct mig_buf golden = { 0 }, again = { 0 };
+	struct vmf_presented presented;
 	struct vmf_section s;
 	struct vf *vf;
 	u32 counters[VF_COUNTERS];
@@ -182,6 +186,10 @@ TEST(litmus_1_4_golden_streams)
 		ASSERT_EQ(vectors[i].version, vmf_profile_version(golden.data, golden.len));
 		ASSERT_EQ(0, format_set_target(vf_bdf(3), version_text(vectors[i].version)));
 		vf = vf_open(vf_bdf(3), NULL);
+		vf_presented(vf, &presented);
+		memcpy(golden.data + edit_attribute(&golden, VMF_KEY_PRESENTED), &presented,
+		       sizeof(presented));
+		edit_fixup(&golden);
 		ASSERT_EQ(0, mig_load(vf_fd(vf), &golden)) {
 			TH_LOG("%s", vectors[i].name);
 		}
@@ -192,7 +200,7 @@ TEST(litmus_1_4_golden_streams)
 		if (vmf_lookup(golden.data, golden.len, VMF_STATISTICS, 0, &s))
 			EXPECT_EQ(0, memcmp(golden.data + s.payload, counters, sizeof(counters)));
 		ASSERT_EQ(0, mig_save(vf_fd(vf), &again));
-		EXPECT_TRUE(mig_buf_equal(&golden, &again)) {
+		EXPECT_TRUE(edit_same_state(&golden, &again)) {
 			TH_LOG("%s, at %zu", vectors[i].name, first_difference(&golden, &again));
 			vmf_print(stdout, "# ", again.data, again.len);
 		}

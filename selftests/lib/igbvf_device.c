@@ -218,6 +218,20 @@ int vf_fd(struct vf *vf)
 	return vf->pci->fd;
 }
 
+void vf_presented(struct vf *vf, struct vmf_presented *id)
+{
+	u8 config[64];
+
+	VFIO_ASSERT_EQ(pread(vf_fd(vf), config, sizeof(config), vf->pci->config_space.offset),
+		       (ssize_t)sizeof(config));
+	memset(id, 0, sizeof(*id));
+	memcpy(&id->vendor, config, 4);
+	memcpy(&id->subvendor, config + 0x2c, 4);
+	id->revision = config[8];
+	memcpy(id->class, config + 9, 3);
+	id->flags = VMF_PRESENTED_IS_VF;
+}
+
 int vf_region_access(struct vf *vf, bool write, u32 reg, void *data, size_t size)
 {
 	ssize_t ret;

@@ -2,6 +2,8 @@
 #ifndef SELFTESTS_IGBVF_DEVICE_H
 #define SELFTESTS_IGBVF_DEVICE_H
 
+#include <linux/vmf.h>
+
 #include <libvfio.h>
 
 #define VF_MAX			4
@@ -65,6 +67,10 @@ void vf_close(struct vf *vf);
 void vf_unmap(struct vf *vf);
 
 int vf_fd(struct vf *vf);
+
+/* What a guest is shown that has it: what configuration space says. */
+void vf_presented(struct vf *vf, struct vmf_presented *id);
+
 u32 vf_read(struct vf *vf, u32 reg);
 void vf_write(struct vf *vf, u32 reg, u32 val);
 

@@ -77,16 +77,6 @@ static void edit_most_sections(struct mig_buf *s)
 	edit_add_optional(s, 1000000, 8, VMF_SECTIONS_MAX - 10);
 }
 
-static void edit_no_provider(struct mig_buf *s)
-{
-	struct vmf_section d = edit_section(s, VMF_DESCRIPTOR, 0);
-	size_t at = edit_attribute(s, VMF_KEY_PROVIDER_DRIVER) - VMF_ATTRIBUTE_LEN;
-
-	edit_cut(s, at, d.payload + d.len - at);
-	vmf_put64(s->data, d.off + VMF_SEC_LENGTH, at - d.payload);
-	edit_renumber(s);
-}
-
 static void edit_no_statistics(struct mig_buf *s)
 {
 	struct vmf_section f = edit_section(s, VMF_STATISTICS, 0);
@@ -196,7 +186,7 @@ static const struct stream_edit harmless[] = {
 	{ "other_attribute", 0, EDIT, .edit = edit_other_attribute },
 	{ "optional_section", 0, EDIT, .edit = edit_optional_section },
 	{ "most_sections", 0, EDIT, .edit = edit_most_sections },
-	{ "no_provider", 0, EDIT, .edit = edit_no_provider },
+	{ "no_provider", 0, EDIT, .edit = edit_anonymous },
 	{ "no_statistics", 0, EDIT, .edit = edit_no_statistics },
 	{ "fewer_rx_queues", 0, ATTRIBUTE, VMF_KEY_LIMITS, 0, 64, LIMIT(0) + 8, 1 },
 	{ "smaller_stream_max", 0, ATTRIBUTE, VMF_KEY_STREAM_MAX, 0, 64, 0, 4096 },

@@ -73,6 +73,34 @@ void edit_cut(struct mig_buf *s, size_t at, size_t len)
 	s->len -= len;
 }
 
+void edit_anonymous(struct mig_buf *s)
+{
+	struct vmf_section d = edit_section(s, VMF_DESCRIPTOR, 0);
+	size_t end = d.payload + d.len, at = d.payload;
+
+	/* Attributes are in the order of their keys, those of the provider last. */
+	while (at < end && vmf_get16(s->data, at) < VMF_KEY_PROVIDER_IDS)
+		at += VMF_ATTRIBUTE_LEN + ((vmf_get32(s->data, at + 4) + 7) & ~7u);
+	edit_cut(s, at, end - at);
+	vmf_put64(s->data, d.off + VMF_SEC_LENGTH, at - d.payload);
+	edit_renumber(s);
+}
+
+bool edit_same_state(const struct mig_buf *a, const struct mig_buf *b)
+{
+	struct mig_buf x = { 0 }, y = { 0 };
+	bool same;
+
+	mig_buf_copy(&x, a);
+	mig_buf_copy(&y, b);
+	edit_anonymous(&x);
+	edit_anonymous(&y);
+	same = mig_buf_equal(&x, &y);
+	mig_buf_free(&x);
+	mig_buf_free(&y);
+	return same;
+}
+
 void edit_add_optional(struct mig_buf *s, u32 count_max, u32 len_max, unsigned int sections)
 {
 	struct vmf_section d = edit_section(s, VMF_DESCRIPTOR, 0);

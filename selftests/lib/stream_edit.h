@@ -52,6 +52,13 @@ void edit_cut(struct mig_buf *s, size_t at, size_t len);
 /* Number the sections anew after some came or went; with all CRCs. */
 void edit_renumber(struct mig_buf *s);
 
+/*
+ * Who has made the stream is not in it any more; and whether two are the same but for
+ * that, which is shown and never compared.
+ */
+void edit_anonymous(struct mig_buf *s);
+bool edit_same_state(const struct mig_buf *a, const struct mig_buf *b);
+
 /* A section type that no profile has. */
 #define VMF_UNKNOWN	0x10008u
 
