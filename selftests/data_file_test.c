@@ -31,10 +31,11 @@
 #define PRE_COPY_P2P	VFIO_DEVICE_STATE_PRE_COPY_P2P
 
 /*
- * Two queues each way, interrupts, mailbox, filters; with DESCRIPTOR and END. The
- * counters of a device that was just opened are 0, and 0 is left out.
+ * Two queues each way, interrupts, mailbox, filters, and END: what is after the DESCRIPTOR, in
+ * which a provider has its name. The counters of a device that was just opened are 0, and 0
+ * is left out.
  */
-#define STREAM_LEN	1624
+#define STATE_LEN	1200
 #define STREAM_SECTIONS	9
 
 /*
@@ -44,8 +45,13 @@
  */
 #define STATISTICS_LEN	(VMF_SECTION_LEN + sizeof(struct vmf_igbvf_82576_statistics))
 #define UNICAST_LEN	(VMF_SECTION_LEN + sizeof(struct vmf_igbvf_82576_unicast))
-#define DESCRIPTOR_LEN	(VMF_SECTION_LEN + 360 + VMF_ENTRY_LEN)
-#define STREAM_LEN_MAX	(STREAM_LEN + STATISTICS_LEN + UNICAST_LEN + DESCRIPTOR_LEN)
+
+static u64 stream_len_max(size_t initial)
+{
+	size_t descriptor = initial - VMF_HEADER_LEN + VMF_ENTRY_LEN;
+
+	return initial + STATE_LEN + STATISTICS_LEN + UNICAST_LEN + descriptor;
+}
 
 FIXTURE(data) {
 	struct vf *vf;
@@ -115,7 +121,7 @@ TEST_F(data, container)
 		TH_LOG("%s", why);
 	}
 	vmf_print(stdout, "# ", self->stream.data, self->stream.len);
-	EXPECT_EQ(STREAM_LEN, self->stream.len);
+	EXPECT_EQ(self->initial + STATE_LEN, self->stream.len);
 	EXPECT_EQ(STREAM_SECTIONS,
 		  vmf_walk(self->stream.data, self->stream.len, s, VMF_SECTIONS_MAX));
 	EXPECT_LT(0, self->initial);
@@ -125,20 +131,22 @@ TEST_F(data, container)
 /* The hardware is loaded once: by the write() that brings the last byte. */
 TEST_F(data, load_happens_once_in_write)
 {
+	/* Of one whose driver keeps no account of it the register tells. */
+	long loads = arc_calls(vf_bdf(0), "LOAD", "LOAD"), more = loads < 0 ? loads : loads + 1;
 	size_t len = self->stream.len;
 	int data_fd;
-	long loads = arc_calls(vf_bdf(0), "LOAD", "LOAD");
 
-	ASSERT_GE(loads, 0);
 	vf_reset(self->vf);
+	vf_write(self->vf, VF_RDBAL(0), 0x00402000);
 	ASSERT_EQ(0, mig_set(self->fd, RESUMING, &data_fd));
 	ASSERT_EQ(0, mig_write(data_fd, self->stream.data, len - 1, MIG_CHUNK));
 	EXPECT_EQ(loads, arc_calls(vf_bdf(0), "LOAD", "LOAD"));
+	EXPECT_EQ(0x00402000, vf_read(self->vf, VF_RDBAL(0)));
 	ASSERT_EQ(0, mig_write(data_fd, self->stream.data + len - 1, 1, 1));
-	EXPECT_EQ(loads + 1, arc_calls(vf_bdf(0), "LOAD", "LOAD"));
+	EXPECT_EQ(more, arc_calls(vf_bdf(0), "LOAD", "LOAD"));
 	EXPECT_EQ(0, write(data_fd, "", 0));
 	EXPECT_EQ(0, mig_set(self->fd, STOP, NULL));
-	EXPECT_EQ(loads + 1, arc_calls(vf_bdf(0), "LOAD", "LOAD"));
+	EXPECT_EQ(more, arc_calls(vf_bdf(0), "LOAD", "LOAD"));
 	EXPECT_EQ(0x00401000, vf_read(self->vf, VF_RDBAL(0)));
 	close(data_fd);
 }
@@ -319,7 +327,7 @@ TEST_F(data, size_is_the_maximum_in_every_state)
 		ASSERT_EQ((int)state, mig_state(self->fd));
 		size = 0;
 		EXPECT_EQ(0, mig_data_size(self->fd, &size));
-		EXPECT_EQ(STREAM_LEN_MAX, size);
+		EXPECT_EQ(stream_len_max(self->initial), size);
 	}
 }
 

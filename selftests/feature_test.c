@@ -13,16 +13,12 @@
 
 #include "kselftest_harness.h"
 
-#include "config_words.h"
 #include "handshake.h"
 #include "probe.h"
 #include "testnet.h"
 #include "vf_request.h"
 #include "vmf_descriptor.h"
 #include "vmf_stream.h"
-
-/* In bytes, without any feature; configuration space is the last of what is counted here. */
-#define DESCRIPTOR_LEN	(360 + VMF_ATTRIBUTE_LEN + CONFIG_WORDS * sizeof(struct vmf_config_word))
 
 static const u8 other_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x01, 0x0a };
 
@@ -162,18 +158,22 @@ TEST_F(generation, descriptor_that_became_due)
 {
 	struct testnet *net = &self->net;
 	struct mig_buf *stream = &self->stream;
-	size_t first, due = VMF_SECTION_LEN + DESCRIPTOR_LEN + VMF_ENTRY_LEN;
+	struct mig_buf descriptor = { 0 };
+	size_t first, initial, due;
 	struct vmf_section s;
 	struct vf *vf;
 	int data_fd;
 	u64 size;
 
+	ASSERT_EQ(0, format_descriptor(vf_bdf(0), &descriptor));
+	initial = descriptor.len;
+	due = initial - VMF_HEADER_LEN + VMF_ENTRY_LEN;
+	mig_buf_free(&descriptor);
 	ASSERT_EQ(0, mig_set(self->fd, VFIO_DEVICE_STATE_PRE_COPY, &data_fd));
 	if (variant->way != ALL_UNREAD)
 		ASSERT_EQ(-ENOMSG, mig_read(data_fd, stream, MIG_CHUNK));
 	first = stream->len;
-	expect_info(_metadata, data_fd, 0, first ? 0 : VMF_HEADER_LEN + VMF_SECTION_LEN +
-		    DESCRIPTOR_LEN, 0);
+	expect_info(_metadata, data_fd, 0, first ? 0 : initial, 0);
 
 	ASSERT_EQ(0, vf_add_unicast(net->guest.vf, other_mac));
 	switch (variant->way) {

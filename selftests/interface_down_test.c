@@ -49,6 +49,8 @@ static void take_down(struct testnet *net, bool reset)
 	struct vf *vf = net->guest.vf;
 	unsigned int q;
 
+	/* As igbvf has it since it was up. */
+	vf_write(vf, VF_EIAM, VF_EIMASK);
 	vf_write(vf, VF_EIMC, ~0u);
 	vf_write(vf, VF_EIAC, 0);
 	for (q = 0; q < VF_QUEUES; q++) {

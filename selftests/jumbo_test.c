@@ -130,6 +130,7 @@ TEST_F(jumbo, T13_migrated_under_load)
 	for (i = 0; i < 6; i++) {
 		ASSERT_TRUE(nic_send(&net->peer, 0, &to, net->guest.mac, BURST));
 		ASSERT_TRUE(nic_send(&net->guest, 0, &from, net->peer.mac, BURST));
+		testnet_settle(net);
 		ASSERT_EQ(0, testnet_migrate(net, i & 1 ? 0 : 2, false));
 		ASSERT_TRUE(nic_send(&net->guest, 0, &from, net->peer.mac, BURST));
 		ASSERT_TRUE(nic_send(&net->peer, 0, &to, net->guest.mac, BURST));

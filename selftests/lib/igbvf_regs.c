@@ -98,6 +98,8 @@ void vf_regs_write(struct vf *vf, const u32 *values)
 	unsigned int i;
 
 	vf_write(vf, VF_EIMC, VF_EIMASK);
+	/* A cause would send its message, and a device may mask the vector with it. */
+	vf_write(vf, VF_EICR, VF_EIMASK);
 	for (i = 0; i < vf_regs_count; i++)
 		vf_write(vf, vf_regs[i].offset, values[i] & vf_regs[i].mask);
 }
@@ -127,9 +129,20 @@ static unsigned int index_of(u32 offset)
 	return i;
 }
 
-void vf_regs_start(u32 *values, const u32 *loaded)
+bool vf_regs_masked(struct vf *vf, u32 *values)
 {
-	values[index_of(VF_EIMS)] |= loaded[index_of(VF_EIAM)] & loaded[index_of(VF_EIAC)];
+	u32 *mask = &values[index_of(VF_EIMS)], masked = *mask & ~values[index_of(VF_EIAM)];
+
+	if (vf_read(vf, VF_EIMS) != masked)
+		return false;
+	*mask = masked;
+	return true;
+}
+
+void vf_regs_start(struct vf *vf, u32 *values, const u32 *loaded)
+{
+	if (!vf_regs_masked(vf, values))
+		values[index_of(VF_EIMS)] |= loaded[index_of(VF_EIAM)] & loaded[index_of(VF_EIAC)];
 }
 
 void vf_regs_invert(u32 *values)

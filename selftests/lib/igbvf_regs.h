@@ -2,6 +2,8 @@
 #ifndef SELFTESTS_IGBVF_REGS_H
 #define SELFTESTS_IGBVF_REGS_H
 
+#include <stdbool.h>
+
 #include <linux/bits.h>
 #include <linux/types.h>
 
@@ -179,10 +181,16 @@ void vf_regs_fill(u32 *values, u32 pattern);
 void vf_regs_scatter(u32 *values, u32 seed);
 
 /*
- * What a guest that arrives with @loaded finds when it runs: vectors that the device of
- * the source may have masked by itself are enabled.
+ * What a guest with @values finds on @vf when it has begun to run: a device that masks by
+ * itself has sent all messages, and masked their vectors. False if it does not.
  */
-void vf_regs_start(u32 *values, const u32 *loaded);
+bool vf_regs_masked(struct vf *vf, u32 *values);
+
+/*
+ * The same if it has arrived with @loaded: a device that does not mask enables the vectors
+ * that the one of the source may have masked like that.
+ */
+void vf_regs_start(struct vf *vf, u32 *values, const u32 *loaded);
 
 /* Every bit that can be is another one. */
 void vf_regs_invert(u32 *values);

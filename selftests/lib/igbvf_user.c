@@ -118,7 +118,8 @@ static void nic_setup_irqs(struct nic *nic)
 	for (k = 0; k < VF_VECTORS; k++)
 		vf_write(vf, VF_EITR(k), 0);
 	vf_write(vf, VF_EIAC, VF_EIMASK);
-	vf_write(vf, VF_EIAM, VF_EIMASK);
+	/* What a device masks by itself is enabled by igbvf's handlers, of which there are none. */
+	vf_write(vf, VF_EIAM, 0);
 	vf_write(vf, VF_EIMS, VF_EIMASK);
 }
 
@@ -164,14 +165,15 @@ bool nic_post(struct nic *nic, unsigned int q, const u8 *frame, size_t len)
 
 	if (nic_clean(nic, q) + slots >= NIC_TX_RING)
 		return false;
+	tx->last[tx->next] = (tx->next + slots - 1) % NIC_TX_RING;
 	for (done = 0; done < len; done += part) {
 		struct vf_tx_desc *desc = &tx->ring[tx->next];
 		u8 *buf = tx->bufs + tx->next * NIC_BUF_SIZE;
-		u32 cmd = VF_TXD_DATA | VF_TXD_DEXT | VF_TXD_IFCS | VF_TXD_RS;
+		u32 cmd = VF_TXD_DATA | VF_TXD_DEXT | VF_TXD_IFCS;
 
 		part = len - done < NIC_BUF_SIZE ? len - done : NIC_BUF_SIZE;
 		if (done + part == len)
-			cmd |= VF_TXD_EOP;
+			cmd |= VF_TXD_EOP | VF_TXD_RS;
 		memcpy(buf, frame + done, part);
 		desc->addr = htole64(guest_ram_iova(&nic->ram, buf));
 		desc->cmd_type_len = htole32(cmd | part);
@@ -194,11 +196,12 @@ u32 nic_clean(struct nic *nic, unsigned int q)
 	struct nic_tx_queue *tx = &nic->tx[q];
 
 	while (tx->clean != tx->next) {
-		__le32 *status = &tx->ring[tx->clean].olinfo_status;
+		u32 last = tx->last[tx->clean];
+		__le32 *status = &tx->ring[last].olinfo_status;
 
 		if (!(le32toh(__atomic_load_n(status, __ATOMIC_ACQUIRE)) & VF_TXD_DD))
 			break;
-		tx->clean = (tx->clean + 1) % NIC_TX_RING;
+		tx->clean = (last + 1) % NIC_TX_RING;
 	}
 	return (tx->next + NIC_TX_RING - tx->clean) % NIC_TX_RING;
 }

@@ -28,6 +28,7 @@ struct nic_tx_queue {
 	u8 *bufs;
 	u32 next;	/* slot for the next frame */
 	u32 clean;	/* oldest slot not seen done */
+	u32 last[NIC_TX_RING];	/* of the frame that begins in a slot, which says when it is done */
 	u32 posted;	/* frames posted over all, the doorbell may lag */
 };
 

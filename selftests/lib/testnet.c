@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/types.h>
 
@@ -13,6 +14,7 @@
 #include "testnet.h"
 
 #define SILENCE_MS	100
+#define SETTLE_US	50000
 
 static const u8 guest_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x0a };
 static const u8 peer_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x0b };
@@ -71,6 +73,16 @@ bool testnet_send(struct testnet *net, enum testnet_path path, u32 count)
 	default:
 		return false;
 	}
+}
+
+void testnet_settle(struct testnet *net)
+{
+	u32 head;
+
+	do {
+		head = vf_read(net->guest.vf, VF_RDH(0));
+		usleep(SETTLE_US);
+	} while (vf_read(net->guest.vf, VF_RDH(0)) != head);
 }
 
 bool testnet_collect(struct testnet *net, int timeout_ms)

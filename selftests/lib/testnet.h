@@ -41,6 +41,12 @@ void testnet_close(struct testnet *net);
 /* Send @count frames on @path without receiving them. */
 bool testnet_send(struct testnet *net, enum testnet_path path, u32 count);
 
+/*
+ * Wait for what is under way to the guest: a wire takes its time, and a device that is
+ * stopped meanwhile may lose it.
+ */
+void testnet_settle(struct testnet *net);
+
 /* Receive at all stations until nothing is missing; false if something is. */
 bool testnet_collect(struct testnet *net, int timeout_ms);
 
