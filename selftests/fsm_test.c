@@ -4,6 +4,7 @@
  * written from the text of include/uapi/linux/vfio.h.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #include <libvfio.h>
 
 #include "igbvf_device.h"
+#include "mdev.h"
 #include "migration.h"
 
 #include "kselftest_harness.h"
@@ -308,7 +310,7 @@ TEST(two_openers_of_a_group)
 /* With the character device only the first opener gets to the device. */
 TEST(two_openers_of_a_cdev)
 {
-	const char *path;
+	char path[PATH_MAX];
 	struct vf *vf;
 	u32 state;
 	int other;
@@ -317,7 +319,7 @@ TEST(two_openers_of_a_cdev)
 		SKIP(return, "no iommufd");
 	vf = vf_open_mode(vf_bdf(0), MODE_IOMMUFD, NULL);
 
-	path = vfio_pci_get_cdev_path(vf_bdf(0));
+	device_cdev_path(path, sizeof(path), vf_bdf(0));
 	other = open(path, O_RDWR);
 	ASSERT_GE(other, 0);
 	EXPECT_NE(0, __vfio_device_bind_iommufd(other, vf->iommu->iommufd, NULL));
@@ -327,7 +329,6 @@ TEST(two_openers_of_a_cdev)
 	EXPECT_EQ((int)RUNNING, mig_state(vf_fd(vf)));
 	close(other);
 	EXPECT_EQ((int)RUNNING, mig_state(vf_fd(vf)));
-	free((void *)path);
 	vf_close(vf);
 }
 

@@ -366,7 +366,7 @@ TEST_F_TIMEOUT(hostile_state, T25_nothing_is_received_before_it_runs, 60)
 	struct pf_socket pf;
 	struct ledger ledger;
 
-	pf_open(&pf, vf_pf_netdev());
+	pf_open(&pf, vf_wire());
 	ledger_init(&ledger, 101);
 	ASSERT_EQ(0, mig_load(vf_fd(vf), &self->good));
 	EXPECT_TRUE(pf_send(&pf, &ledger, guest_mac, 20));

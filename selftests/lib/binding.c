@@ -14,6 +14,7 @@
 
 #include "binding.h"
 #include "igbvf_device.h"
+#include "mdev.h"
 
 const char *driver_name(void)
 {
@@ -67,11 +68,6 @@ bool sysfs_read(const char *path, char *buf, size_t size)
 	close(fd);
 	buf[done] = '\0';
 	return n >= 0;
-}
-
-static void device_path(char *path, size_t size, const char *bdf, const char *file)
-{
-	snprintf(path, size, "/sys/bus/pci/devices/%s/%s", bdf, file);
 }
 
 const char *bound_to(const char *bdf)

@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,10 +19,10 @@
 
 void format_path(char *path, size_t size, const char *bdf, const char *file)
 {
-	char device[PATH_MAX];
+	char name[64];
 
-	device_path(device, sizeof(device), bdf);
-	snprintf_assert(path, size, "%s/migration_format%s%s", device, *file ? "/" : "", file);
+	snprintf_assert(name, sizeof(name), "migration_format%s%s", *file ? "/" : "", file);
+	device_path(path, size, bdf, name);
 }
 
 static int open_file(const char *bdf, const char *file, int flags)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VF under test: opened through VFIO on top of libvfio's public pieces, with
+ * A function under test: opened through VFIO on top of libvfio's public pieces, with
  * registers reached through mmap() where that is offered, and else through the
  * region's read and write (which a driver may trap).
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -33,7 +35,7 @@ static const char *env_or_skip(const char *name)
 
 const char *vf_bdf(unsigned int index)
 {
-	static char names[VF_MAX][16];
+	static char names[VF_MAX][40];
 	static unsigned int count;
 
 	if (!count) {
@@ -60,13 +62,17 @@ const char *vf_pf_netdev(void)
 	return env_or_skip("VMF_PF_NETDEV");
 }
 
+const char *vf_wire(void)
+{
+	return env_or_skip("VMF_WIRE");
+}
+
 bool vf_iommu_mode_available(const char *mode)
 {
 	if (!strcmp(mode, MODE_IOMMUFD)) {
-		char path[64];
+		char path[128];
 
-		snprintf_assert(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev",
-				vf_bdf(0));
+		device_path(path, sizeof(path), vf_bdf(0), "vfio-dev");
 		return !access("/dev/iommu", R_OK | W_OK) && !access(path, F_OK) &&
 		       !access("/dev/vfio/devices", F_OK);
 	}
@@ -130,22 +136,19 @@ static void vf_attach(struct vf *vf)
 	struct vfio_device_attach_iommufd_pt attach = {
 		.argsz = sizeof(attach),
 	};
+	char path[PATH_MAX];
 
 	if (vf->iommu->mode->container_path) {
-		if (is_mdev(vf->bdf))
-			mdev_group_setup(pci, vf->bdf);
-		else
-			vfio_pci_group_setup(pci, vf->bdf);
+		device_group_setup(pci, vf->bdf);
 		vfio_container_set_iommu(pci);
 		__vfio_pci_group_get_device_fd(pci, vf->bdf, NULL);
 		VFIO_ASSERT_GE(pci->fd, 0, "VFIO_GROUP_GET_DEVICE_FD %s\n", vf->bdf);
 		return;
 	}
 
-	if (is_mdev(vf->bdf))
-		mdev_cdev_open(pci, vf->bdf);
-	else
-		vfio_pci_cdev_open(pci, vf->bdf);
+	device_cdev_path(path, sizeof(path), vf->bdf);
+	pci->fd = open(path, O_RDWR);
+	VFIO_ASSERT_GE(pci->fd, 0, "open(%s) failed\n", path);
 	VFIO_ASSERT_EQ(__vfio_device_bind_iommufd(pci->fd, vf->iommu->iommufd, NULL), 0);
 	attach.pt_id = vf->iommu->ioas_id;
 	ioctl_assert(pci->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);

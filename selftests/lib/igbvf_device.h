@@ -31,7 +31,7 @@ struct guest_ram {
 	size_t used;
 };
 
-/* One VF, opened through VFIO, with an address space of its own. */
+/* One function, opened through VFIO, with an address space of its own. */
 struct vf {
 	const char *bdf;
 	struct vfio_pci_device *pci;
@@ -42,8 +42,16 @@ struct vf {
 	bool irqs_on;
 };
 
-/* Environment that the init of the test guest gives. */
+/*
+ * The provider under test, by the environment that the init of the test guest gives, or
+ * who has another provider: functions, each by the address of a PCI function or the UUID
+ * of a mediated device ($VMF_VFS), and a network interface at the switch that they are
+ * connected to ($VMF_WIRE).
+ */
 const char *vf_bdf(unsigned int index);
+const char *vf_wire(void);
+
+/* The PF, of functions that have one. */
 const char *vf_pf_bdf(void);
 const char *vf_pf_netdev(void);
 

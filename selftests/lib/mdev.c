@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mediated devices.
+ * Devices by their address, and mediated ones made and taken away.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,10 +26,10 @@ bool is_mdev(const char *address)
 	return strlen(address) == 36 && address[8] == '-';
 }
 
-void device_path(char *path, size_t size, const char *address)
+void device_path(char *path, size_t size, const char *address, const char *file)
 {
-	snprintf_assert(path, size, "/sys/bus/%s/devices/%s", is_mdev(address) ? "mdev" : "pci",
-			address);
+	snprintf_assert(path, size, "/sys/bus/%s/devices/%s/%s", is_mdev(address) ? "mdev" : "pci",
+			address, file);
 }
 
 int mdev_create(const char *uuid)
@@ -41,16 +41,15 @@ int mdev_remove(const char *uuid)
 {
 	char path[PATH_MAX];
 
-	snprintf_assert(path, sizeof(path), "/sys/bus/mdev/devices/%s/remove", uuid);
+	device_path(path, sizeof(path), uuid, "remove");
 	return sysfs_write(path, "1");
 }
 
-void mdev_group_setup(struct vfio_pci_device *pci, const char *uuid)
+void device_group_setup(struct vfio_pci_device *pci, const char *address)
 {
 	char path[PATH_MAX], target[PATH_MAX] = "";
 
-	device_path(path, sizeof(path), uuid);
-	strcat(path, "/iommu_group");
+	device_path(path, sizeof(path), address, "iommu_group");
 	VFIO_ASSERT_GT(readlink(path, target, sizeof(target) - 1), 0, "no group: %s\n", path);
 	snprintf_assert(path, sizeof(path), "/dev/vfio/%s", strrchr(target, '/') + 1);
 	pci->group_fd = open(path, O_RDWR);
@@ -58,21 +57,17 @@ void mdev_group_setup(struct vfio_pci_device *pci, const char *uuid)
 	ioctl_assert(pci->group_fd, VFIO_GROUP_SET_CONTAINER, &pci->iommu->container_fd);
 }
 
-void mdev_cdev_open(struct vfio_pci_device *pci, const char *uuid)
+void device_cdev_path(char *path, size_t size, const char *address)
 {
-	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *dir;
 
-	device_path(path, sizeof(path), uuid);
-	strcat(path, "/vfio-dev");
+	device_path(path, size, address, "vfio-dev");
 	dir = opendir(path);
 	VFIO_ASSERT_NOT_NULL(dir, "no %s\n", path);
 	while ((entry = readdir(dir)) && strncmp(entry->d_name, "vfio", 4))
 		;
 	VFIO_ASSERT_NOT_NULL(entry, "nothing in %s\n", path);
-	snprintf_assert(path, sizeof(path), "/dev/vfio/devices/%s", entry->d_name);
+	snprintf_assert(path, size, "/dev/vfio/devices/%s", entry->d_name);
 	closedir(dir);
-	pci->fd = open(path, O_RDWR);
-	VFIO_ASSERT_GE(pci->fd, 0, "open(%s) failed\n", path);
 }

@@ -14,15 +14,18 @@ struct vfio_pci_device;
 /* Is this how a mediated device is addressed, by a UUID, and not a PCI function? */
 bool is_mdev(const char *address);
 
-/* Where the device is in sysfs. */
-void device_path(char *path, size_t size, const char *address);
+/* Where @file of a device is in sysfs, whichever way it is addressed. */
+void device_path(char *path, size_t size, const char *address, const char *file);
 
 /* Make a device, and take it away; 0 or -errno. */
 int mdev_create(const char *uuid);
 int mdev_remove(const char *uuid);
 
-/* What libvfio does for PCI functions only: the device's group in its container, or its fd. */
-void mdev_group_setup(struct vfio_pci_device *pci, const char *uuid);
-void mdev_cdev_open(struct vfio_pci_device *pci, const char *uuid);
+/*
+ * What libvfio does for PCI functions only: the group of the device in its container, and
+ * the path of its character device.
+ */
+void device_group_setup(struct vfio_pci_device *pci, const char *address);
+void device_cdev_path(char *path, size_t size, const char *address);
 
 #endif /* SELFTESTS_MDEV_H */

@@ -34,8 +34,7 @@ int software_set(const struct software *software, const char *attribute, const c
 {
 	char path[PATH_MAX];
 
-	snprintf_assert(path, sizeof(path), "/sys/bus/mdev/devices/%s/%s", software->uuid,
-			attribute);
+	device_path(path, sizeof(path), software->uuid, attribute);
 	return sysfs_write(path, value);
 }
 

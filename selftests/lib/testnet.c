@@ -39,7 +39,7 @@ int testnet_open(struct testnet *net, unsigned int guest, unsigned int peer)
 	memset(net, 0, sizeof(*net));
 	for (path = 0; path < PATHS; path++)
 		ledger_init(&net->ledgers[path], path + 1);
-	pf_open(&net->pf, vf_pf_netdev());
+	pf_open(&net->pf, vf_wire());
 	nic_init(&net->guest, guest_mac);
 	nic_init(&net->peer, peer_mac);
 	ret = nic_up(&net->peer, vf_open(vf_bdf(peer), &net->peer.ram));
