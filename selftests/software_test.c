@@ -64,47 +64,6 @@ TEST_F(software, configuration_space)
 		}
 }
 
-TEST_F(software, all_states)
-{
-	static const u32 states[] = {
-		VFIO_DEVICE_STATE_RUNNING_P2P, VFIO_DEVICE_STATE_STOP,
-		VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_RUNNING,
-		VFIO_DEVICE_STATE_PRE_COPY, VFIO_DEVICE_STATE_PRE_COPY_P2P,
-		VFIO_DEVICE_STATE_STOP_COPY, VFIO_DEVICE_STATE_RUNNING,
-	};
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(states); i++)
-		EXPECT_EQ(0, mig_set(vf_fd(self->vf), states[i], NULL)) {
-			TH_LOG("to %s", mig_name(states[i]));
-		}
-	EXPECT_EQ(0, mig_set(vf_fd(self->vf), VFIO_DEVICE_STATE_RESUMING, NULL));
-	EXPECT_EQ(-ENODATA, mig_set(vf_fd(self->vf), VFIO_DEVICE_STATE_STOP, NULL));
-	vf_reset(self->vf);
-	EXPECT_EQ(VFIO_DEVICE_STATE_RUNNING, mig_state(vf_fd(self->vf)));
-}
-
-/* A guest with traffic goes through it, from function to function, and has lost nothing. */
-TEST_F(software, between_two_functions)
-{
-	struct mig_buf from = { 0 }, through = { 0 };
-	struct testnet net;
-	struct vf *vf;
-
-	ASSERT_EQ(0, testnet_open(&net, 0, 1));
-	ASSERT_TRUE(testnet_exchange(&net, TESTNET_BURST));
-	ASSERT_EQ(0, mig_save(vf_fd(net.guest.vf), &from));
-	ASSERT_EQ(0, mig_load(vf_fd(self->vf), &from));
-	ASSERT_EQ(0, mig_save(vf_fd(self->vf), &through));
-	vf = testnet_land(&net, 2, &through);
-	ASSERT_NE(NULL, vf);
-	ASSERT_EQ(0, testnet_depart(&net, vf));
-	EXPECT_TRUE(testnet_exchange(&net, 2 * NIC_RX_RING));
-	testnet_close(&net);
-	mig_buf_free(&from);
-	mig_buf_free(&through);
-}
-
 static const u8 guest_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0x0a };
 static const u8 host_mac[MAC_LEN] = { 0x02, 0x76, 0x6d, 0x66, 0x00, 0xaa };
 
