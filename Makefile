@@ -40,6 +40,9 @@ campaign:
 test:
 	@$(RUN) test $(if $(filter-out *,$(T)),,-c) -t '$(T)' $(LANE)
 
+conformance:
+	@$(RUN) conformance -t '$(T)' '$(PROVIDER)' $(LANE)
+
 shell:
 	@$(RUN) shell $(LANE)
 
@@ -91,6 +94,9 @@ From nothing to a migrated VF, and to the proof that it works:
   make test          the whole suite in QEMU; last line: N passed, N failed, N skipped
                        LANE=debian|full|debug  only this lane (default: debian full)
                        T=GLOB                  only these test programs
+  make conformance   what every provider of the profile has to do, also on yours: see
+                     Documentation/driver-api/conformance.rst
+                       PROVIDER=hardware|software  (LANE=, T= as above)
 
 The modules, for a kernel of yours:
   make               build against KDIR, into build/module/
@@ -132,5 +138,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
-.PHONY: modules modules_install clean demo soak walk campaign test shell codec-test fuzz bench docs generate \
+.PHONY: modules modules_install clean demo soak walk campaign test conformance shell codec-test fuzz bench docs generate \
 	vmfctl lint kernels lab help

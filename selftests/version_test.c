@@ -200,6 +200,7 @@ TEST(litmus_1_4_golden_streams)
 		if (vmf_lookup(golden.data, golden.len, VMF_STATISTICS, 0, &s))
 			EXPECT_EQ(0, memcmp(golden.data + s.payload, counters, sizeof(counters)));
 		ASSERT_EQ(0, mig_save(vf_fd(vf), &again));
+		edit_of_before(&again);
 		EXPECT_TRUE(edit_same_state(&golden, &again)) {
 			TH_LOG("%s, at %zu", vectors[i].name, first_difference(&golden, &again));
 			vmf_print(stdout, "# ", again.data, again.len);

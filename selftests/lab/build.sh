@@ -85,7 +85,7 @@ build_initramfs() {
 	done
 	cp "$BUILD/$lane/test-modules/"*.ko "$mods/updates/"
 	cp "$BUILD/vmfctl" "$TOP/Documentation/admin-guide/qemu-hook.sh" "$dir/bin/"
-	for script in "$TOP"/selftests/*_test.sh; do
+	for script in "$TOP"/selftests/*_test.sh "$TOP/selftests/conformance.sh"; do
 		cp "$script" "$dir/tests/$(basename "$script" .sh)"
 	done
 	cp "$TOP/selftests/nested/enter.sh" "$dir/nested/enter"

@@ -17,6 +17,9 @@ usage() {
 	run.sh build [LANE...]       the same, and the module, selftests and initramfs
 	run.sh test [OPTION...] [LANE...]
 	                             run the selftests (default: debian full)
+	run.sh conformance [-t GLOB] PROVIDER [LANE...]
+	                             run the selftests of the profile on the functions of a
+	                             provider, hardware or software (default: debian full)
 	run.sh demo [LANE]           live-migrate a guest with a VF, and report (default: full)
 	run.sh soak [LANE]           migrate SOAK_MIGRATIONS (1000) times, and see what grows
 	run.sh walk [LANE]           VMF_STEPS (50000) random steps from VMF_SEED (default: debug)
@@ -73,7 +76,7 @@ add_summary() {
 # The guest's second serial port, to the report and to $RUN.
 boot_and_count() {
 	boot "$@" 2>"$RUN/qemu.log" | tee "$RUN/output.log" |
-		in_root python3 selftests/lab/ktap.py "${PLAIN[@]}" "$IN_TOP/${RUN#"$TOP/"}/summary" "$1/"
+		in_root python3 selftests/lab/ktap.py "${PLAIN[@]}" "$IN_TOP/${RUN#"$TOP/"}/summary" "$1/${PART:-}"
 }
 
 # guest LANE MODE LIMIT SETTING...: boot, report, scan the kernel log. In $RUN.
@@ -96,14 +99,14 @@ guest() {
 	n=$(($(grep -c '^@vmf end' "$RUN/output.log" || true) + 1))
 	if scan_log "$RUN/kernel.log" >"$RUN/scan.log"; then
 		TOTAL_PASSED=$((TOTAL_PASSED + 1))
-		((${#PLAIN[@]})) || echo "ok $n $lane/kernel_log"
+		((${#PLAIN[@]})) || echo "ok $n $lane/${PART:-}kernel_log"
 	else
 		sed 's/^/# /' "$RUN/scan.log"
-		echo "not ok $n $lane/kernel_log # see $RUN/kernel.log"
+		echo "not ok $n $lane/${PART:-}kernel_log # see $RUN/kernel.log"
 		TOTAL_FAILED=$((TOTAL_FAILED + 1))
-		echo "FAIL $lane/kernel_log: see $RUN/kernel.log" >>"$NOTES"
+		echo "FAIL $lane/${PART:-}kernel_log: see $RUN/kernel.log" >>"$NOTES"
 	fi
-	add_summary "$RUN/summary" "$lane"
+	add_summary "$RUN/summary" "$lane${PART:+/${PART%/}}"
 	n=$(grep -acE 'DMAR:.*fault' "$RUN/kernel.log" || true)
 	[[ $n == 0 ]] || say "lab: note: $n lines about DMA faults in $RUN/kernel.log"
 	# The last line of the other modes is a verdict.
@@ -204,7 +207,44 @@ cmd_test() {
 	end_count
 }
 
-# plan_lane LANE SETTING...: a test host for each nested program, and one for the others.
+cmd_conformance() {
+	local glob='*' provider lane
+	if [[ ${1:-} == -t ]]; then
+		glob=$2
+		shift 2
+	fi
+	provider=${1:-}
+	[[ $provider == hardware || $provider == software ]] ||
+		refuse 'which provider: hardware or software? Documentation/driver-api/conformance.rst tells of others'
+	shift
+	(($#)) || set -- debian full
+	count_guests "$@"
+	begin_count
+	for lane; do
+		prepare "$lane"
+		ensure_built "$lane"
+	done
+	for lane; do
+		plan_conformance "$lane" "$provider" 2400 "tests='$glob'" timeout=300
+	done
+	run_units ''
+	end_count
+}
+
+# plan_conformance LANE PROVIDER LIMIT SETTING...: a test host with functions of this provider.
+plan_conformance() {
+	run_dir "$1"
+	add_unit "$1/$2" with_provider "$2" test_in "$1" "$3" conformance=1 "provider=$2" "${@:4}"
+}
+
+# with_provider PROVIDER COMMAND...: whose name is in the report
+with_provider() {
+	local PART=$1/
+	"${@:2}"
+}
+
+# plan_lane LANE SETTING...: a test host for each nested program, one for the profile with
+# functions in software, and one for the others.
 plan_lane() {
 	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-900} program nested=()
 	shift
@@ -217,6 +257,9 @@ plan_lane() {
 	if ((${#nested[@]} == 0)) || picks_others "$glob"; then
 		run_dir "$lane"
 		add_unit "$lane" test_in "$lane" "$whole" "tests='$glob'" "without='$NESTED'" "timeout=$each" "$@"
+	fi
+	if [[ -z $driver ]] && picks_conformance "$glob"; then
+		plan_conformance "$lane" software "$whole" "tests='$glob'" "timeout=$each" "$@"
 	fi
 	for program in "${nested[@]}"; do
 		run_dir "$lane"
@@ -266,6 +309,15 @@ picks_others() {
 		program=$(basename "${program%.*}")
 		# shellcheck disable=SC2053 # a pattern
 		[[ $program == $NESTED ]] || ! picks "$1" "$program" || return 0
+	done
+	return 1
+}
+
+# picks_conformance GLOBS: is anything selected that speaks of the profile only?
+picks_conformance() {
+	local program
+	for program in $("$TOP/selftests/conformance.sh" -l); do
+		! picks "$1" "$program" || return 0
 	done
 	return 1
 }
@@ -377,6 +429,7 @@ main() {
 		done
 		;;
 	test) cmd_test "$@" ;;
+	conformance) cmd_conformance "$@" ;;
 	root) ensure_root ;;
 	demo) cmd_demo "$@" ;;
 	soak) cmd_soak "$@" ;;

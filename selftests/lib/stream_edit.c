@@ -73,17 +73,32 @@ void edit_cut(struct mig_buf *s, size_t at, size_t len)
 	s->len -= len;
 }
 
-void edit_anonymous(struct mig_buf *s)
+/* Without the attributes of the DESCRIPTOR from @first to @last, which are in the order of keys. */
+static void without(struct mig_buf *s, u16 first, u16 last)
 {
 	struct vmf_section d = edit_section(s, VMF_DESCRIPTOR, 0);
-	size_t end = d.payload + d.len, at = d.payload;
+	size_t end = d.payload + d.len, at = d.payload, next, begin = 0;
 
-	/* Attributes are in the order of their keys, those of the provider last. */
-	while (at < end && vmf_get16(s->data, at) < VMF_KEY_PROVIDER_IDS)
-		at += VMF_ATTRIBUTE_LEN + ((vmf_get32(s->data, at + 4) + 7) & ~7u);
-	edit_cut(s, at, end - at);
-	vmf_put64(s->data, d.off + VMF_SEC_LENGTH, at - d.payload);
+	for (; at < end && vmf_get16(s->data, at) <= last; at = next) {
+		next = at + VMF_ATTRIBUTE_LEN + ((vmf_get32(s->data, at + 4) + 7) & ~7u);
+		if (!begin && vmf_get16(s->data, at) >= first)
+			begin = at;
+	}
+	if (begin) {
+		edit_cut(s, begin, at - begin);
+		vmf_put64(s->data, d.off + VMF_SEC_LENGTH, d.len - (at - begin));
+	}
 	edit_renumber(s);
+}
+
+void edit_anonymous(struct mig_buf *s)
+{
+	without(s, VMF_KEY_PROVIDER_IDS, UINT16_MAX);
+}
+
+void edit_of_before(struct mig_buf *s)
+{
+	without(s, VMF_KEY_PRESENTED_CONFIG, VMF_KEY_PRESENTED_CONFIG);
 }
 
 bool edit_same_state(const struct mig_buf *a, const struct mig_buf *b)

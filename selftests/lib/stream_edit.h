@@ -59,6 +59,9 @@ void edit_renumber(struct mig_buf *s);
 void edit_anonymous(struct mig_buf *s);
 bool edit_same_state(const struct mig_buf *a, const struct mig_buf *b);
 
+/* As from a writer that did not know presented-config yet. */
+void edit_of_before(struct mig_buf *s);
+
 /* A section type that no profile has. */
 #define VMF_UNKNOWN	0x10008u
 
