@@ -2,7 +2,8 @@
 
 //! The engine, with a lock for each of its parts.
 //!
-//! No two of the engine's locks are held together, see `igbvf_model`. That of the queues of a direction is
+//! No two of the engine's locks are held together, see `igbvf_model`, but that of the queues of a direction
+//! with `control`, which is taken last and for a moment. The former is
 //! held over the copy of frames, and so over faults of guest memory: a guest that touches a register of
 //! a queue, other than a tail, waits for that, and its VMM's calls with it.
 
@@ -221,12 +222,17 @@ impl Function {
         budget: u32,
         mut raise: impl FnMut(Raise),
     ) -> Pace {
-        let filters = *self.control.lock().filters();
         let mut pace = Pace::Woken;
 
         for (queue, tail) in self.tx_tails.iter().enumerate() {
             let work = match self.tx.lock().get_mut(queue) {
-                Some(tx) => tx.run(tail.load(Acquire), &filters, memory, wire, scratch, budget),
+                Some(tx) => {
+                    let tail = tail.load(Acquire);
+                    // After the tail: what the guest was promised before it rang holds for its frames.
+                    let filters = *self.control.lock().filters();
+
+                    tx.run(tail, &filters, memory, wire, scratch, budget)
+                }
                 None => continue,
             };
             self.statistics.lock().add(&work.counts);
@@ -253,10 +259,14 @@ impl Function {
         let Ok(accepted) = self.control.lock().filters().receives(frame) else {
             return true;
         };
-        let tail = self.rx_tails.first().map_or(0, |tail| tail.load(Acquire));
         let known = RxChecksum::of(header);
         let received = match self.rx.lock().first_mut() {
-            Some(rx) => rx.receive(tail, accepted, known, false, frame, memory),
+            Some(rx) => {
+                // With the lock: the tail of a ring that was there before is not that of this one.
+                let tail = self.rx_tails.first().map_or(0, |tail| tail.load(Acquire));
+
+                rx.receive(tail, accepted, known, false, frame, memory)
+            }
             None => return true,
         };
         let interrupt = match &received {

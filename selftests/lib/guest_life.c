@@ -232,8 +232,10 @@ bool life_check(struct guest_life *life)
 	bool ok = true;
 
 	life->doing = "frames";
-	if (!testnet_exchange(&life->net, FRAMES))
+	if (!testnet_exchange(&life->net, FRAMES)) {
+		testnet_print(&life->net);
 		ok = wrong(life, "frames are missing");
+	}
 	ok &= exchange_special(life);
 	if (vf_clear_unicast(life->net.guest.vf, mac_after))
 		ok &= wrong(life, "the further addresses stay in the PF");
