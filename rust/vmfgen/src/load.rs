@@ -3,7 +3,7 @@
 //! Reads the files of a registry and holds each against its part of `schema.yaml`.
 
 use crate::{
-    model::{Index, Profile, Registry, TupleFile},
+    model::{Index, Registry, TupleFile},
     problems::Problems,
 };
 use anyhow::{anyhow, Context, Result};
@@ -23,17 +23,13 @@ pub(crate) fn registry(dir: &Path) -> Result<Registry> {
         schema: value(dir, SCHEMA)?,
     };
     let index: Index = files.read(INDEX, "registry")?;
-    let profiles: Result<Vec<Profile>> = index
-        .profiles
-        .iter()
-        .map(|file| files.read(file, "profile"))
-        .collect();
     let tuples: TupleFile = files.read(&index.tuples, "tuples")?;
     Ok(Registry {
         container: files.read(&index.container, "container")?,
-        profiles: profiles?,
+        profiles: files.read_all(&index.profiles, "profile")?,
         tuples: tuples.tuples,
         device_quirks: tuples.device_quirks,
+        foreign: files.read_all(&index.foreign, "foreign")?,
         index,
     })
 }
@@ -46,9 +42,20 @@ struct Files<'a> {
 impl Files<'_> {
     /// Reads `file`, which is to be as the definition `kind` of the schema.
     fn read<T: DeserializeOwned>(&self, file: &str, kind: &str) -> Result<T> {
+        self.read_as(file, &self.validator(kind)?)
+    }
+
+    /// Reads several of one kind; what takes longest is to make a validator.
+    fn read_all<T: DeserializeOwned>(&self, files: &[String], kind: &str) -> Result<Vec<T>> {
+        let validator = self.validator(kind)?;
+        let each = files.iter().map(|file| self.read_as(file, &validator));
+        each.collect()
+    }
+
+    fn read_as<T: DeserializeOwned>(&self, file: &str, validator: &Validator) -> Result<T> {
         let value = value(self.dir, file)?;
         let mut problems = Problems::default();
-        for error in self.validator(kind)?.iter_errors(&value) {
+        for error in validator.iter_errors(&value) {
             let mut place = problems.of(file);
             match path_in(&value, error.instance_path().as_str()) {
                 path if path.is_empty() => place.report(&error),
@@ -65,7 +72,7 @@ impl Files<'_> {
         let mut schema = self.schema.clone();
         let root = schema.as_object_mut();
         let root = root.with_context(|| format!("{SCHEMA}: not a mapping"))?;
-        // One kind instead of any: a message about "none of four" helps nobody.
+        // One kind instead of any: a message about "none of five" helps nobody.
         root.remove("oneOf");
         root.insert("$ref".into(), json!(format!("#/$defs/{kind}")));
         jsonschema::draft202012::new(&schema)

@@ -6,6 +6,7 @@
 //! are those of the export, too: what is left out in YAML is explicit there.
 
 mod contract;
+pub(crate) mod foreign;
 mod profile;
 
 pub(crate) use self::{contract::*, profile::*};
@@ -21,6 +22,8 @@ pub(crate) struct Registry {
     pub(crate) profiles: Vec<Profile>,
     pub(crate) tuples: Vec<Tuple>,
     pub(crate) device_quirks: Vec<DeviceQuirk>,
+    /// Formats that others have defined.
+    pub(crate) foreign: Vec<foreign::Entry>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
@@ -32,6 +35,8 @@ pub(crate) struct Index {
     pub(crate) container: String,
     pub(crate) profiles: Vec<String>,
     pub(crate) tuples: String,
+    #[serde(default)]
+    pub(crate) foreign: Vec<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]

@@ -9,7 +9,7 @@ mod compare;
 
 use crate::{load::INDEX, problems::Problems};
 use anyhow::{bail, Context, Result};
-use serde_json::Value;
+use serde_json::{json, Value};
 use std::{fs, io::ErrorKind, path::Path};
 
 /// The directory below the registry.
@@ -50,7 +50,11 @@ pub(crate) fn publish(registry: &Path, revision: u32, export: &Value) -> Result<
     if path.exists() {
         bail!("{} is there already and is never changed", path.display());
     }
-    let text = serde_json::to_string_pretty(export)? + "\n";
+    let mut export = export.clone();
+    for entry in export["foreign"].as_array_mut().into_iter().flatten() {
+        *entry = json!({ "name": entry["name"] });
+    }
+    let text = serde_json::to_string_pretty(&export)? + "\n";
     fs::create_dir_all(registry.join(DIR))
         .and_then(|()| fs::write(&path, text))
         .with_context(|| format!("cannot write {}", path.display()))?;

@@ -2,6 +2,10 @@
 
 //! The small languages inside of strings of the registry: types of fields, contents of sections.
 
+mod foreign;
+
+pub(crate) use self::foreign::{Base, ForeignContent, ForeignType};
+
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

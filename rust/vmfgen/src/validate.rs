@@ -5,6 +5,7 @@
 mod checks;
 mod container;
 mod contract;
+mod foreign;
 mod layout;
 mod profile;
 mod tuples;
@@ -41,6 +42,7 @@ pub(crate) fn registry(registry: &Registry, vectors: &Path) -> Result<(), Refuse
     unique(&mut place, "uuid", each(|profile| &profile.uuid));
     unique(&mut place, "module", each(|profile| &profile.module));
     tuples::check(registry, &mut problems.of(&index.tuples));
+    foreign::check(registry, &mut problems);
     problems.verdict()
 }
 

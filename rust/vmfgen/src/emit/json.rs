@@ -3,7 +3,10 @@
 //! The registry for tools, in one file, with every default explicit.
 
 use super::{File, MARK};
-use crate::{model::Registry, types::FieldType};
+use crate::{
+    model::{foreign, Registry},
+    types::{FieldType, ForeignType},
+};
 use anyhow::{Context, Result};
 use serde_json::{json, Map, Value};
 
@@ -29,6 +32,7 @@ pub(crate) fn export(registry: &Registry) -> Result<Value> {
         "profiles": registry.profiles,
         "tuples": registry.tuples,
         "device-quirks": registry.device_quirks,
+        "foreign": registry.foreign,
     });
     let container = &mut export["container"];
     split_types(&mut container["constants"])?;
@@ -40,7 +44,28 @@ pub(crate) fn export(registry: &Registry) -> Result<Value> {
             split_types(&mut section["fields"])?;
         }
     }
+    for (entry, exported) in registry
+        .foreign
+        .iter()
+        .zip(elements(&mut export["foreign"]))
+    {
+        for structure in elements(&mut exported["structures"]) {
+            split_foreign_types(entry, &mut structure["fields"])?;
+        }
+    }
     Ok(export)
+}
+
+/// The same as [`split_types`] for the types that others use, in which structures have a size too.
+fn split_foreign_types(entry: &foreign::Entry, list: &mut Value) -> Result<()> {
+    for field in elements(list) {
+        let ty: ForeignType = serde_json::from_value(field["type"].take())?;
+        let size = entry.size(&ty.base).context("a type without a size")?;
+        field["type"] = ty.base.to_string().into();
+        field["count"] = ty.count.into();
+        field["size"] = (size * u64::from(ty.count.unwrap_or(1))).into();
+    }
+    Ok(())
 }
 
 /// Turns the `type` of each element, as `u32[16]`, into type, count and size.

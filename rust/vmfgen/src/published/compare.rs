@@ -81,9 +81,15 @@ pub(super) fn registries(old: &Value, new: &Value, place: &mut Place<'_>) {
             None => place.report("has vanished"),
         }
     }
+    // Of formats of others only the names stay: what is known of them may be mended at any time.
+    for old in elements(old, "foreign") {
+        let found = find(new, "foreign", "name", &old["name"]);
+        let mut place = place.item("foreign", label(old, "name"));
+        place.require(found.is_some(), "has vanished");
+    }
 }
 
-/// All of an export but its revision and what is for people.
+/// All of an export but its revision, what is for people, and formats of others.
 pub(super) fn fixed_part(export: &Value) -> Value {
     fn strip(value: &Value) -> Value {
         match value {
@@ -97,6 +103,7 @@ pub(super) fn fixed_part(export: &Value) -> Value {
         }
     }
     let mut export = strip(export);
+    export["foreign"] = Value::Null;
     for tuple in export["tuples"].as_array_mut().into_iter().flatten() {
         tuple["status"] = Value::Null;
     }
