@@ -6,13 +6,14 @@
 
 mod common;
 
-use common::{at, Tree, PROFILE};
+use common::{at, foreign, Tree, PROFILE};
 use serde_json::{json, Value};
 use std::{collections::BTreeMap, fs, path::Path};
 
 const HEADER: &str = "include/uapi/linux/vmf.h";
 const EXPORT: &str = "Documentation/registry/registry.json";
 const TABLES: &str = "Documentation/userspace-api/vmf-tables";
+const CHAPTERS: &str = "Documentation/userspace-api/vmf-foreign";
 
 /// All files below `dir` but those of the registry itself.
 fn files(dir: &Path) -> BTreeMap<String, String> {
@@ -34,7 +35,8 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
 
 #[test]
 fn marked_and_deterministic() {
-    let (one, two) = (Tree::new("one"), Tree::new("two"));
+    let tree = |name| Tree::new(name).with_foreign(&foreign());
+    let (one, two) = (tree("one"), tree("two"));
     one.accepted();
     two.accepted();
     let found = files(&one.dir);
@@ -66,9 +68,11 @@ fn marked_and_deterministic() {
 /// A cell too many or too few would shift borders; docutils then refuses the table.
 #[test]
 fn grid_tables() {
-    let tree = Tree::new("grid");
+    let tree = Tree::new("grid").with_foreign(&foreign());
     tree.accepted();
-    for (name, text) in files(&tree.dir.join(TABLES)) {
+    let tables = files(&tree.dir.join(TABLES));
+    let chapters = files(&tree.dir.join(CHAPTERS));
+    for (name, text) in tables.into_iter().chain(chapters) {
         let mut borders: Vec<usize> = Vec::new();
         for line in text.lines() {
             let at = |c| move |(n, found): (usize, char)| (found == c).then_some(n);

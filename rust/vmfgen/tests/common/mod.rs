@@ -5,6 +5,7 @@
 #![allow(dead_code, unreachable_pub, missing_docs)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use serde::Serialize;
 use serde_json::Value;
 use std::{
     env, fs,
@@ -40,9 +41,21 @@ impl Tree {
         for file in [CONTAINER, INDEX, PROFILE, TUPLES, "schema.yaml"] {
             fs::copy(source(file), tree.registry().join(file)).unwrap();
         }
-        // The real one may be far on; here the first revision is due.
-        tree.edit(INDEX, "revision = 1");
+        // The real one may be far on; here the first revision is due. Formats of others only take
+        // time, unless a test is about them.
+        tree.edit(INDEX, "revision = 1; foreign = []");
         tree
+    }
+
+    /// Adds formats of others.
+    pub fn with_foreign<S: AsRef<str> + Serialize>(self, files: &[S]) -> Self {
+        fs::create_dir_all(self.registry().join("foreign")).unwrap();
+        for file in files.iter().map(AsRef::as_ref) {
+            fs::copy(source(file), self.registry().join(file)).unwrap();
+        }
+        let files = serde_json::to_string(files).unwrap();
+        self.edit(INDEX, &format!("foreign = {files}"));
+        self
     }
 
     pub fn registry(&self) -> PathBuf {
@@ -145,6 +158,13 @@ fn apply(value: &mut Value, edit: &str) {
         },
         verb => panic!("{verb}?"),
     }
+}
+
+/// The files of all formats of others, in the order of the index.
+pub fn foreign() -> Vec<String> {
+    let index = fs::read_to_string(source(INDEX)).unwrap();
+    let index: Value = serde_norway::from_str(&index).unwrap();
+    serde_json::from_value(index["foreign"].clone()).unwrap()
 }
 
 /// Returns where a file of the real registry is.
