@@ -198,6 +198,11 @@ TEST_F(wired, announced)
 		EXPECT_TRUE(heard[i]) {
 			TH_LOG("VLAN %u", vlans[i]);
 		}
+	/* It may have run elsewhere meanwhile, and not stayed there. */
+	ASSERT_EQ(0, mig_set(vf_fd(vf), VFIO_DEVICE_STATE_STOP, NULL));
+	EXPECT_FALSE(software_hear(software, &from, 300));
+	ASSERT_EQ(0, mig_set(vf_fd(vf), VFIO_DEVICE_STATE_RUNNING, NULL));
+	EXPECT_TRUE(software_hear(software, &from, 1000));
 	mig_buf_free(&stream);
 }
 

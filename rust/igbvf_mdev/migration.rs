@@ -83,10 +83,7 @@ impl Migration for IgbvfMdev {
             None => return Err(Failed::Unchanged(stopped, ENODATA)),
         };
         match result {
-            Ok(()) => {
-                dev.data().line.announce();
-                Ok(stopped)
-            }
+            Ok(()) => Ok(stopped),
             Err(_) => {
                 let refusal = Refusal::new(Code::Io, "not allowed by the host", 0, 0);
                 Err(Failed::Unchanged(stopped, stream.fail(dev, refusal)))
@@ -112,6 +109,9 @@ impl P2p for IgbvfMdev {
 
     fn unquiesce(dev: &Device, quiesced: Quiesced) -> Transition<Running, Quiesced> {
         let Quiesced(()) = quiesced;
+        // The guest has come from elsewhere, or a migration to there has ended too early: the network may
+        // have heard of it.
+        dev.data().line.announce();
         carry_out(dev, dev.data().function.start());
         dev.data().line.start(dev);
         Ok(Running(()))
