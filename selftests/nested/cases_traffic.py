@@ -8,7 +8,7 @@ from guest import NETDEV
 from stage import MAC, check, needs
 from streams import Streams
 
-ROUND_TRIPS = 10
+ROUND_TRIPS = 5
 VLAN_NETDEV = f"{NETDEV}.{VLAN}"
 
 
