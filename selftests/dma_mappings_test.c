@@ -153,18 +153,6 @@ FIXTURE_TEARDOWN(attach)
 	log_lab_close(&self->lab);
 }
 
-static int attach_to(int fd, u32 *pt_id)
-{
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
-		.pt_id = *pt_id,
-	};
-	int ret = ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
-
-	*pt_id = attach.pt_id;
-	return ret;
-}
-
 /* A log can be started anywhere; without memory to read in it is one of everything. */
 static bool logs_everything(struct log_lab *lab)
 {
@@ -187,18 +175,18 @@ TEST_F(attach, what_the_device_is_attached_to)
 
 	ioas = self->guest->vf->iommu->ioas_id;
 	hwpt = ioas;
-	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &hwpt));
 	ASSERT_NE(ioas, hwpt);
 	EXPECT_FALSE(logs_everything(&self->lab));
 
 	ASSERT_EQ(0, ioctl(self->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
 	EXPECT_TRUE(logs_everything(&self->lab));
-	ASSERT_EQ(0, attach_to(self->fd, &ioas));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &ioas));
 	ioas = self->guest->vf->iommu->ioas_id;
 	EXPECT_EQ(0, log_lab_start(&self->lab));
 
 	/* One that fails leaves the device where it is. */
-	EXPECT_GT(0, attach_to(self->fd, &none));
+	EXPECT_GT(0, vf_attach_to(self->fd, &none));
 	ring_guest_post(self->guest, 20);
 	ASSERT_TRUE(log_lab_receive(&self->lab, 20));
 	EXPECT_EQ(0, log_lab_check_in(&self->lab, DMA_LOG_PAGE, &bitmap));
@@ -211,8 +199,8 @@ TEST_F(attach, attached_to_a_page_table)
 {
 	u32 hwpt = self->guest->vf->iommu->ioas_id;
 
-	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
-	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &hwpt));
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	ring_guest_post(self->guest, 20);
 	ASSERT_TRUE(log_lab_receive(&self->lab, 20));
@@ -231,10 +219,10 @@ TEST_F(attach, attached_to_a_page_table_of_one_of_two)
 	u32 ioas = iommu->ioas_id;
 	u32 hwpt = ioas;
 
-	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &hwpt));
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	ASSERT_EQ(0, ioctl(iommu->iommufd, IOMMU_IOAS_ALLOC, &second));
-	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &hwpt));
 
 	/* The log that is on does not know any more, and says so. */
 	ring_guest_post(self->guest, 20);
@@ -245,11 +233,11 @@ TEST_F(attach, attached_to_a_page_table_of_one_of_two)
 	EXPECT_TRUE(logs_everything(&self->lab));
 
 	/* Its own id says it, and so does it being the only one again. */
-	ASSERT_EQ(0, attach_to(self->fd, &ioas));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &ioas));
 	EXPECT_FALSE(logs_everything(&self->lab));
 	destroy.id = second.out_ioas_id;
 	ASSERT_EQ(0, ioctl(iommu->iommufd, IOMMU_DESTROY, &destroy));
-	ASSERT_EQ(0, attach_to(self->fd, &hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &hwpt));
 	EXPECT_FALSE(logs_everything(&self->lab));
 }
 
@@ -272,7 +260,7 @@ static void *move_about(void *arg)
 			mover->err = -errno;
 		id = mover->ioas;
 		if (!mover->err)
-			mover->err = attach_to(mover->fd, &id);
+			mover->err = vf_attach_to(mover->fd, &id);
 		mover->rounds++;
 		usleep(100);
 	}

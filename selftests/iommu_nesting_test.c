@@ -3,9 +3,7 @@
  * DMA logging of a device whose page table is nested: its addresses mean nothing in the
  * IOAS that the outer one is of, so that all is reported until it is attached to another.
  */
-#include <errno.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <linux/types.h>
@@ -28,18 +26,6 @@ FIXTURE(nested) {
 	u32 hwpt;
 };
 
-static int attach_to(int fd, u32 *pt_id)
-{
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
-		.pt_id = *pt_id,
-	};
-	int ret = ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
-
-	*pt_id = attach.pt_id;
-	return ret;
-}
-
 FIXTURE_SETUP(nested)
 {
 	ASSERT_EQ(0, test_module_insert(NESTED_DOMAIN));
@@ -49,7 +35,7 @@ FIXTURE_SETUP(nested)
 	self->ioas = self->guest->vf->iommu->ioas_id;
 	self->hwpt = self->ioas;
 	ring_guest_setup(self->guest, &ring_shape_usual, true);
-	ASSERT_EQ(0, attach_to(self->fd, &self->hwpt));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &self->hwpt));
 	ASSERT_NE(self->ioas, self->hwpt);
 }
 
@@ -90,14 +76,14 @@ TEST_F(nested, when_logging_begins)
 	u32 pt_id = self->hwpt;
 
 	ASSERT_EQ(0, test_module_set(NESTED_DOMAIN, "on", 1));
-	ASSERT_EQ(0, attach_to(self->fd, &pt_id));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &pt_id));
 	EXPECT_LT(0, test_module_get(NESTED_DOMAIN, "nested"));
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	expect_all(_metadata, &self->lab);
 	EXPECT_EQ(0, dma_log_stop(self->fd));
 
 	ASSERT_EQ(0, test_module_set(NESTED_DOMAIN, "on", 0));
-	ASSERT_EQ(0, attach_to(self->fd, &pt_id));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &pt_id));
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	expect_little(_metadata, &self->lab);
 }
@@ -110,7 +96,7 @@ TEST_F(nested, while_logging_is_on)
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	expect_little(_metadata, &self->lab);
 	ASSERT_EQ(0, test_module_set(NESTED_DOMAIN, "on", 1));
-	ASSERT_EQ(0, attach_to(self->fd, &pt_id));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &pt_id));
 	EXPECT_LT(0, test_module_get(NESTED_DOMAIN, "nested"));
 	expect_all(_metadata, &self->lab);
 }
@@ -121,10 +107,10 @@ TEST_F(nested, by_its_own_id)
 	u32 pt_id = self->hwpt;
 
 	ASSERT_EQ(0, test_module_set(NESTED_DOMAIN, "on", 1));
-	ASSERT_EQ(0, attach_to(self->fd, &pt_id));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &pt_id));
 	ASSERT_EQ(0, test_module_set(NESTED_DOMAIN, "on", 0));
 	pt_id = self->ioas;
-	ASSERT_EQ(0, attach_to(self->fd, &pt_id));
+	ASSERT_EQ(0, vf_attach_to(self->fd, &pt_id));
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	expect_little(_metadata, &self->lab);
 }

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdint.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -219,6 +220,18 @@ void vf_close(struct vf *vf)
 int vf_fd(struct vf *vf)
 {
 	return vf->pci->fd;
+}
+
+int vf_attach_to(int fd, u32 *pt_id)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = *pt_id,
+	};
+	int ret = ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
+
+	*pt_id = attach.pt_id;
+	return ret;
 }
 
 void vf_presented(struct vf *vf, struct vmf_presented *id)

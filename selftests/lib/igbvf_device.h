@@ -76,6 +76,9 @@ void vf_unmap(struct vf *vf);
 
 int vf_fd(struct vf *vf);
 
+/* Attach to an IOAS or a page table; says which page table it is then. 0 or -errno. */
+int vf_attach_to(int fd, u32 *pt_id);
+
 /* What a guest is shown that has it: what configuration space says. */
 void vf_presented(struct vf *vf, struct vmf_presented *id);
 
