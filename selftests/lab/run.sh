@@ -5,7 +5,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common root kernel build boot units fuzz campaign lint; do
+for part in common root kernel build boot guest plan units fuzz campaign lint; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
@@ -62,82 +62,6 @@ prepare() {
 }
 
 is_lane() { [[ $1 == debian || $1 == full || $1 == debug ]]; }
-
-# Adds the counts of a summary file to the totals.
-add_summary() {
-	local passed failed skipped
-	read -r passed failed skipped <"$1"
-	TOTAL_PASSED=$((TOTAL_PASSED + passed))
-	TOTAL_FAILED=$((TOTAL_FAILED + failed))
-	TOTAL_SKIPPED=$((TOTAL_SKIPPED + skipped))
-	sed "1d; s#^\(FAIL\|SKIP\) #\1 $2/#" "$1" >>"$NOTES"
-}
-
-# The guest's second serial port, to the report and to $RUN.
-boot_and_count() {
-	boot "$@" 2>"$RUN/qemu.log" | tee "$RUN/output.log" |
-		in_root python3 selftests/lab/ktap.py "${PLAIN[@]}" "$IN_TOP/${RUN#"$TOP/"}/summary" "$1/${PART:-}"
-}
-
-# guest LANE MODE LIMIT SETTING...: boot, report, scan the kernel log. In $RUN.
-guest() {
-	local lane=$1 mode=$2 limit=${VMF_GUEST_SECONDS:-$3} start=$SECONDS status=0 n
-	shift 3
-	PLAIN=(--plain)
-	[[ $mode != test ]] || PLAIN=()
-	rm -rf "$RUN/summary" "$RUN/files"
-	in_group boot_and_count "$lane" "$limit" "mode=$mode" "$@" || status=$?
-	# It is large, and made of what is there.
-	rm -f "$RUN/initramfs"
-	((status != 124 && status != 137 || SECONDS - start < limit)) ||
-		say "lab: the guest was stopped after $limit seconds"
-	# The NIC's hub has one port on purpose.
-	sed -i '/hub 0 is not connected to host network\|terminating on signal 15/d' "$RUN/qemu.log"
-	[[ ! -s $RUN/qemu.log ]] || sed 's/^/# qemu: /' "$RUN/qemu.log"
-	[[ -s $RUN/summary ]] || printf '%s\n' '0 1 0' "FAIL the guest printed nothing, see $RUN" >"$RUN/summary"
-	# The scan is the last test of the guest's plan.
-	n=$(($(grep -c '^@vmf end' "$RUN/output.log" || true) + 1))
-	if scan_log "$RUN/kernel.log" >"$RUN/scan.log"; then
-		TOTAL_PASSED=$((TOTAL_PASSED + 1))
-		((${#PLAIN[@]})) || echo "ok $n $lane/${PART:-}kernel_log"
-	else
-		sed 's/^/# /' "$RUN/scan.log"
-		echo "not ok $n $lane/${PART:-}kernel_log # see $RUN/kernel.log"
-		TOTAL_FAILED=$((TOTAL_FAILED + 1))
-		echo "FAIL $lane/${PART:-}kernel_log: see $RUN/kernel.log" >>"$NOTES"
-	fi
-	add_summary "$RUN/summary" "$lane${PART:+/${PART%/}}"
-	n=$(grep -acE 'DMAR:.*fault' "$RUN/kernel.log" || true)
-	[[ $n == 0 ]] || say "lab: note: $n lines about DMA faults in $RUN/kernel.log"
-	# The last line of the other modes is a verdict.
-	[[ ${#PLAIN[@]} != 0 && $TOTAL_FAILED == 0 ]] ||
-		say "lab: guest of lane $lane: $((SECONDS - start)) s, logs in $RUN"
-}
-
-# Was it the emulator, and not what runs in it? Either QEMU has aborted, or a CPU
-# slept on with work to do: a timer, or an interrupt from another CPU, was lost.
-emulator_failed() {
-	grep -qE 'Assertion|Aborted|MMIO over range' "$RUN/qemu.log" ||
-		grep -aq 'rcu_preempt kthread starved' "$RUN/kernel.log"
-}
-
-# guest, and once more if it was the emulator that failed: this is said, and the
-# logs of both runs are kept. A failure of any other kind is never tried again.
-guest_twice() {
-	local passed=$TOTAL_PASSED failed=$TOTAL_FAILED skipped=$TOTAL_SKIPPED before=$RUN/emulator-failed
-	rm -rf "$before"
-	cp "$NOTES" "$NOTES.before"
-	guest "$@"
-	if ((TOTAL_FAILED > failed)) && emulator_failed; then
-		mkdir "$before"
-		find "$RUN" -maxdepth 1 -type f ! -name lock -exec mv -t "$before" {} +
-		say "lab: the emulator has failed, see $before; the test host of lane $1 is run once more"
-		TOTAL_PASSED=$passed TOTAL_FAILED=$failed TOTAL_SKIPPED=$skipped
-		cp "$NOTES.before" "$NOTES"
-		guest "$@"
-	fi
-	rm -f "$NOTES.before"
-}
 
 # Counts what cargo says; a crate that does not build counts as one failure.
 cargo_tests() {
@@ -229,97 +153,6 @@ cmd_conformance() {
 	done
 	run_units ''
 	end_count
-}
-
-# plan_conformance LANE PROVIDER LIMIT SETTING...: a test host with functions of this provider.
-plan_conformance() {
-	run_dir "$1"
-	add_unit "$1/$2" with_provider "$2" test_in "$1" "$3" conformance=1 "provider=$2" "${@:4}"
-}
-
-# with_provider PROVIDER COMMAND...: whose name is in the report
-with_provider() {
-	local PART=$1/
-	"${@:2}"
-}
-
-# plan_lane LANE SETTING...: a test host for each nested program, one for the profile with
-# functions in software, and one for the others.
-plan_lane() {
-	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-900} program nested=()
-	shift
-	[[ $lane != debug ]] || each=${limit:-1500} whole=9000 with_guest=${limit:-2400}
-	for program in "$TOP"/selftests/*_test.*; do
-		program=$(basename "${program%.*}")
-		# shellcheck disable=SC2053 # a pattern
-		[[ $program != $NESTED ]] || ! picks "$glob" "$program" || nested+=("$program")
-	done
-	if ((${#nested[@]} == 0)) || picks_others "$glob"; then
-		run_dir "$lane"
-		add_unit "$lane" test_in "$lane" "$whole" "tests='$glob'" "without='$NESTED'" "timeout=$each" "$@"
-	fi
-	if [[ -z $driver ]] && picks_conformance "$glob"; then
-		plan_conformance "$lane" software "$whole" "tests='$glob'" "timeout=$each" "$@"
-	fi
-	for program in "${nested[@]}"; do
-		run_dir "$lane"
-		add_unit "$lane/$program" nested_host test_in "$lane" $((with_guest + 300)) \
-			"tests=$program" "timeout=$with_guest" "$@"
-	done
-}
-
-# test_in LANE LIMIT SETTING...: one unit. The driver takes the model for silicon, as nothing
-# tests that but this, and is to log in containers, which it does not by itself.
-test_in() {
-	prepare "$1"
-	guest_twice "$1" test "$2" "params='recognise_models=0 log_containers=1'" "${@:3}"
-}
-
-# The programs with a guest in the test host, which then has one CPU: the SVM of QEMU 10.0
-# forgets that it has delivered an interrupt that VMRUN injects, and delivers it again if
-# the thread of the CPUs is kicked before the next exit (exception_index stays set in
-# helper_vmrun). The nested kernel hangs in its timer interrupt then. With two CPUs that
-# share a thread there is a kick every 100 ms, to give the other its turn; with one there
-# is none. A timer interrupt of the host can be lost as well; a periodic one comes again,
-# where one that is set for each event (highres) would not, and the host would sleep on.
-NESTED='nested*_test'
-
-# nested_host COMMAND...: with a test host as above
-nested_host() {
-	# shellcheck disable=SC2034 # boot.sh reads it
-	local SMP=1 VMF_APPEND="${VMF_APPEND:-} nohz=off highres=off"
-	"$@"
-}
-
-# picks GLOBS PROGRAM: as guests/init selects
-picks() {
-	local globs glob
-	read -ra globs <<<"$1"
-	for glob in "${globs[@]}"; do
-		# shellcheck disable=SC2053 # these are patterns
-		[[ $2 != $glob && $2 != ${glob}_test ]] || return 0
-	done
-	return 1
-}
-
-# picks_others GLOBS: is anything selected beside the nested guests?
-picks_others() {
-	local program
-	for program in "$TOP"/selftests/*_test.*; do
-		program=$(basename "${program%.*}")
-		# shellcheck disable=SC2053 # a pattern
-		[[ $program == $NESTED ]] || ! picks "$1" "$program" || return 0
-	done
-	return 1
-}
-
-# picks_conformance GLOBS: is anything selected that speaks of the profile only?
-picks_conformance() {
-	local program
-	for program in $("$TOP/selftests/conformance.sh" -l); do
-		! picks "$1" "$program" || return 0
-	done
-	return 1
 }
 
 begin_count() {

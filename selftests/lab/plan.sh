@@ -1,0 +1,97 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck disable=SC2034,SC2154 # variables are shared with the other parts
+#
+# Which test hosts a run of the tests has, and which programs run in each. Sourced, never
+# executed.
+
+# plan_conformance LANE PROVIDER LIMIT SETTING...: a test host with functions of this provider.
+plan_conformance() {
+	run_dir "$1"
+	add_unit "$1/$2" with_provider "$2" test_in "$1" "$3" conformance=1 "provider=$2" "${@:4}"
+}
+
+# with_provider PROVIDER COMMAND...: whose name is in the report
+with_provider() {
+	local PART=$1/
+	"${@:2}"
+}
+
+# plan_lane LANE SETTING...: a test host for each nested program, one for the profile with
+# functions in software, and one for the others.
+plan_lane() {
+	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-900} program nested=()
+	shift
+	[[ $lane != debug ]] || each=${limit:-1500} whole=9000 with_guest=${limit:-2400}
+	for program in "$TOP"/selftests/*_test.*; do
+		program=$(basename "${program%.*}")
+		# shellcheck disable=SC2053 # a pattern
+		[[ $program != $NESTED ]] || ! picks "$glob" "$program" || nested+=("$program")
+	done
+	if ((${#nested[@]} == 0)) || picks_others "$glob"; then
+		run_dir "$lane"
+		add_unit "$lane" test_in "$lane" "$whole" "tests='$glob'" "without='$NESTED'" "timeout=$each" "$@"
+	fi
+	if [[ -z $driver ]] && picks_conformance "$glob"; then
+		plan_conformance "$lane" software "$whole" "tests='$glob'" "timeout=$each" "$@"
+	fi
+	for program in "${nested[@]}"; do
+		run_dir "$lane"
+		add_unit "$lane/$program" nested_host test_in "$lane" $((with_guest + 300)) \
+			"tests=$program" "timeout=$with_guest" "$@"
+	done
+}
+
+# test_in LANE LIMIT SETTING...: one unit. The driver takes the model for silicon, as nothing
+# tests that but this, and is to log in containers, which it does not by itself.
+test_in() {
+	prepare "$1"
+	guest_twice "$1" test "$2" "params='recognise_models=0 log_containers=1'" "${@:3}"
+}
+
+# The programs with a guest in the test host, which then has one CPU: the SVM of QEMU 10.0
+# forgets that it has delivered an interrupt that VMRUN injects, and delivers it again if
+# the thread of the CPUs is kicked before the next exit (exception_index stays set in
+# helper_vmrun). The nested kernel hangs in its timer interrupt then. With two CPUs that
+# share a thread there is a kick every 100 ms, to give the other its turn; with one there
+# is none. A timer interrupt of the host can be lost as well; a periodic one comes again,
+# where one that is set for each event (highres) would not, and the host would sleep on.
+NESTED='nested*_test'
+
+# nested_host COMMAND...: with a test host as above
+nested_host() {
+	# shellcheck disable=SC2034 # boot.sh reads it
+	local SMP=1 VMF_APPEND="${VMF_APPEND:-} nohz=off highres=off"
+	"$@"
+}
+
+# picks GLOBS PROGRAM: as guests/init selects
+picks() {
+	local globs glob
+	read -ra globs <<<"$1"
+	for glob in "${globs[@]}"; do
+		# shellcheck disable=SC2053 # these are patterns
+		[[ $2 != $glob && $2 != ${glob}_test ]] || return 0
+	done
+	return 1
+}
+
+# picks_others GLOBS: is anything selected beside the nested guests?
+picks_others() {
+	local program
+	for program in "$TOP"/selftests/*_test.*; do
+		program=$(basename "${program%.*}")
+		# shellcheck disable=SC2053 # a pattern
+		[[ $program == $NESTED ]] || ! picks "$1" "$program" || return 0
+	done
+	return 1
+}
+
+# picks_conformance GLOBS: is anything selected that speaks of the profile only?
+picks_conformance() {
+	local program
+	for program in $("$TOP/selftests/conformance.sh" -l); do
+		! picks "$1" "$program" || return 0
+	done
+	return 1
+}
