@@ -5,6 +5,7 @@ import errno
 import os
 
 import doctor
+import vmf_reader  # doctor knows where
 from guest import NETDEV
 from kernel_log import KernelLog
 from migrate import Migration
@@ -51,7 +52,7 @@ def refuse(stage, number, reasons, edit=None, stop=False, vf=None):
         check_destination(migration, log, number, reasons)
         if stop:
             # It was right when it left the source.
-            verdict = doctor.vmf_reader.verdict(relay.device)
+            verdict = vmf_reader.verdict(relay.device)
             check(verdict == "ok", f"what the source has sent is no stream: {verdict}")
     finally:
         try:

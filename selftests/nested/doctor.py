@@ -7,7 +7,8 @@ import sys
 sys.path.insert(1, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 
 # pylint: disable=wrong-import-position
-import vmf_reader
+import vmf_container
+import vmf_descriptor
 import vmf_tables
 
 
@@ -25,14 +26,14 @@ def write(data, structure, offset, name, value):
 def descriptor_section(data):
     offset = vmf_tables.FILE_HEADER.read(data)["header_len"]
     header = vmf_tables.SECTION_HEADER.read(data, offset)
-    section = vmf_reader.Section(offset, header)
+    section = vmf_container.Section(offset, header)
     section.payload = data[section.start:section.start + header["length"]]
     return section
 
 
 def value_of(data, key):
     """Where the value of an attribute is, and where it ends."""
-    for offset, header, _ in vmf_reader.attributes_of(descriptor_section(data)):
+    for offset, header, _ in vmf_descriptor.attributes_of(descriptor_section(data)):
         if header["key"] == key:
             start = offset + vmf_tables.ATTRIBUTE_HEADER.size
             return start, start + header["len"]
@@ -49,7 +50,7 @@ def seal(data):
         if name == "crc":
             # It counts as 0 in itself.
             write(data, structure, offset, name, 0)
-        write(data, structure, offset, name, vmf_reader.crc32c(bytes(data[start:end])))
+        write(data, structure, offset, name, vmf_container.crc32c(bytes(data[start:end])))
     return bytes(data)
 
 
