@@ -25,7 +25,7 @@ use kernel::io::{
     IoCapable,
     Region, //
 };
-use vfio::pci::Memory;
+use vfio::bar_memory::Memory;
 
 /// Distance of the registers of the two queues.
 pub(crate) const STRIDE: usize = 0x100;

@@ -34,7 +34,7 @@ use kernel::{
     },
     prelude::*, //
 };
-use vfio::pci::{
+use vfio::bar_memory::{
     replace,
     Memory, //
 };

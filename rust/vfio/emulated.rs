@@ -7,6 +7,7 @@
 //!
 //! C header: [`include/linux/vfio.h`](srctree/include/linux/vfio.h)
 
+mod doorbells;
 mod irqs;
 mod memory;
 mod ops;
@@ -20,6 +21,7 @@ pub use self::{
 pub use crate::staging::user_worker::Next;
 
 use self::{
+    doorbells::Doorbells,
     irqs::Irqs,
     ops::Ops,
     task::Task,
@@ -86,6 +88,7 @@ pub struct State<T: crate::Driver<Bus = Emulated>> {
     irqs: Pin<KBox<Irqs>>,
     written: Pin<KBox<Written>>,
     task: Pin<KBox<Task<T>>>,
+    doorbells: Pin<KBox<Doorbells>>,
 }
 
 // SAFETY: It is a `vfio_device`.
@@ -99,6 +102,7 @@ unsafe impl Bus for Emulated {
             irqs: KBox::pin_init(Irqs::new(), GFP_KERNEL)?,
             written: KBox::pin_init(Written::new(), GFP_KERNEL)?,
             task: KBox::pin_init(Task::new(), GFP_KERNEL)?,
+            doorbells: KBox::pin_init(Doorbells::new::<T>(), GFP_KERNEL)?,
         })
     }
 

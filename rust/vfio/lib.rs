@@ -25,6 +25,7 @@
 
 use vfio_bindings as bindings;
 
+pub mod bar_memory;
 mod bus;
 mod context;
 mod counters;

@@ -20,11 +20,7 @@ pub use self::{
     bus::Pci,
     msix::VectorsGuard,
     open::MmioGuard,
-    page::{
-        replace,
-        Memory,
-        Taken, //
-    }, //
+    page::Taken, //
 };
 
 use self::open::Lock;

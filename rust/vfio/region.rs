@@ -60,7 +60,7 @@ impl Area {
     }
 
     /// Returns its offsets. A BAR that can be trapped fits in memory.
-    pub(crate) const fn range(self) -> Range<usize> {
+    pub const fn range(self) -> Range<usize> {
         // CAST: below the size of the BAR.
         self.offset as usize..(self.offset + self.size) as usize
     }

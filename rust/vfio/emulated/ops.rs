@@ -68,6 +68,7 @@ impl<T: Driver> Ops<T> {
         read: Some(Self::read_callback),
         write: Some(Self::write_callback),
         ioctl: Some(Self::ioctl_callback),
+        mmap: Some(Self::mmap_callback),
         get_region_info_caps: Some(Self::get_region_info_caps_callback),
         request: Some(Self::request_callback),
         #[cfg(CONFIG_IOMMUFD)]
@@ -108,8 +109,9 @@ impl<T: Driver> Ops<T> {
         let this = unsafe { Device::<T>::from_vdev(vdev) };
 
         from_result(|| {
-            // SAFETY: The core calls this for the first opener; there is nothing to enable.
-            // `close_device_callback()` stops the task.
+            // SAFETY: The core calls this for the first opener, who is given a file afterwards.
+            unsafe { this.bus_state().doorbells.renew::<T>() }?;
+            // SAFETY: As above; there is nothing to enable. `close_device_callback()` stops the task.
             unsafe { this.task().start(this) }?;
             // SAFETY: As above.
             unsafe { this.open_session() }.inspect_err(|_| this.task().stop())?;
@@ -247,6 +249,17 @@ impl<T: Driver> Ops<T> {
     /// # Safety
     ///
     /// As [`Self::init_callback()`].
+    unsafe extern "C" fn mmap_callback(
+        vdev: *mut bindings::vfio_device,
+        vma: *mut kernel::bindings::vm_area_struct,
+    ) -> c_int {
+        // SAFETY: This table is only ever set on a `Device<T>`; `vma` is being set up.
+        from_result(|| unsafe { Device::<T>::from_vdev(vdev).map(vma) }.map(|()| 0))
+    }
+
+    /// # Safety
+    ///
+    /// As [`Self::init_callback()`].
     unsafe extern "C" fn get_region_info_caps_callback(
         _vdev: *mut bindings::vfio_device,
         info: *mut bindings::vfio_region_info,
@@ -263,6 +276,9 @@ impl<T: Driver> Ops<T> {
                 0 => 0,
                 _ => bindings::VFIO_REGION_INFO_FLAG_READ | bindings::VFIO_REGION_INFO_FLAG_WRITE,
             };
+            if Some(info.index) == T::Regions::BAR && !T::Regions::MAPPED.is_empty() {
+                info.flags |= bindings::VFIO_REGION_INFO_FLAG_MMAP;
+            }
             // SAFETY: `caps` collects capabilities for `info`.
             unsafe { region::add_sparse_areas::<T>(info, caps) }?;
             Ok(0)

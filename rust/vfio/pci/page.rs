@@ -31,6 +31,10 @@ use super::{
     Pci, //
 };
 use crate::{
+    bar_memory::{
+        BarMemory,
+        Memory, //
+    },
     bindings,
     region::{
         Area,
@@ -47,16 +51,10 @@ use core::{
     mem::size_of, //
 };
 use kernel::{
-    alloc::flags::GFP_KERNEL,
-    io::{
-        Io,
-        Region,
-        SysMem, //
-    },
+    io::Io,
     prelude::*,
     sync::atomic::{
         Atomic,
-        Full,
         Relaxed, //
     },
     time::{
@@ -71,38 +69,13 @@ const FAULT_TIME: Delta = Delta::from_millis(10);
 /// How often that is waited for: who makes faults all the time has to live with what comes of it.
 const FAULT_WAITS: usize = 4;
 
-/// A copy of the BAR in memory, registers where they are in the device, of which user space sees what
-/// was taken.
-pub type Memory<'a, const SIZE: usize> = SysMem<'a, Region<SIZE>>;
-
-/// Writes to the register at `offset` of the memory if user space has not: it still holds `old`.
-/// Returns whether it did.
-pub fn replace<const SIZE: usize>(
-    memory: Memory<'_, SIZE>,
-    offset: usize,
-    old: u32,
-    new: u32,
-) -> bool {
-    let Some(last) = offset.checked_add(size_of::<u32>() - 1) else {
-        return false;
-    };
-    if offset % size_of::<u32>() != 0 || last >= Io::size(memory) {
-        return false;
-    }
-    // SAFETY: `offset` is aligned and in the memory, which lives as long as `memory`, and nothing but
-    // volatile accesses, and those of user space, go there.
-    let word = unsafe { Atomic::from_ptr(memory.as_ptr().cast::<u8>().add(offset).cast::<u32>()) };
-
-    word.cmpxchg(old, new, Full).is_ok()
-}
-
 /// The memory that stands in for the page of the device.
 ///
 /// # Invariants
 ///
-/// `bytes` is as long as the BAR, if the driver has a page to take, and is never resized.
+/// `memory` is as long as the BAR, if the driver has a page to take.
 pub(crate) struct StandIn {
-    bytes: VVec<u8>,
+    memory: BarMemory,
     /// User space is shown memory. Changes with `memory_lock` held for writing.
     shown: Atomic<bool>,
     /// When a mapping was filled in last, in nanoseconds of the monotonic clock.
@@ -115,13 +88,13 @@ impl StandIn {
     /// - [`ENOMEM`]
     pub(crate) fn new<T: Driver<Bus = Pci>>() -> Result<Self> {
         let len = match T::Regions::TAKEN {
-            Some(_) => usize::try_from(T::Regions::SIZE)?,
+            Some(_) => T::Regions::SIZE,
             None => 0,
         };
 
         // INVARIANT: As long as the BAR.
         Ok(Self {
-            bytes: VVec::from_elem(0, len, GFP_KERNEL)?,
+            memory: BarMemory::new(len)?,
             shown: Atomic::new(false),
             filled: Atomic::new(0),
         })
@@ -139,14 +112,7 @@ impl StandIn {
 
     /// Returns where user space sees the memory at `offset` of the BAR.
     pub(super) fn pfn(&self, offset: u64) -> Option<usize> {
-        let offset = usize::try_from(offset)
-            .ok()
-            .filter(|&offset| offset < self.bytes.len())?;
-
-        // SAFETY: The address is in `bytes`, which is memory of vmalloc, by its allocator.
-        Some(unsafe {
-            kernel::bindings::vmalloc_to_pfn(self.bytes.as_ptr().wrapping_add(offset).cast())
-        })
+        self.memory.pfn(offset)
     }
 }
 
@@ -240,14 +206,11 @@ impl<T: Traps + Driver<Bus = Pci>> Device<T, Open> {
     }
 
     fn memory<const SIZE: usize>(&self) -> Memory<'_, SIZE> {
-        const_assert!(T::TAKEN.is_some() && SIZE as u64 <= T::SIZE);
-        let bytes = &self.stand_in().bytes;
-        // Nothing but volatile accesses, and those of user space, ever go there.
-        let region = Region::ptr_from_raw_parts_mut(bytes.as_ptr().cast_mut(), bytes.len());
+        const_assert!(T::Regions::TAKEN.is_some() && SIZE as u64 <= T::Regions::SIZE);
 
-        // SAFETY: By the type invariant of `StandIn` the memory is as long as the BAR, of which `SIZE`
-        // is no more than all; that of vmalloc is aligned to pages, and lives as long as the device.
-        unsafe { SysMem::new(region) }
+        // SAFETY: By the type invariant of `StandIn` it is as long as the BAR, of which `SIZE` is no more
+        // than all.
+        unsafe { self.stand_in().memory.view() }
     }
 }
 
