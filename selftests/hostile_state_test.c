@@ -102,8 +102,8 @@ static const char *check_loaded(struct vf *vf, struct mig_buf *s, struct mig_buf
 
 	if (mig_set(vf_fd(vf), VFIO_DEVICE_STATE_STOP, NULL))
 		return "loaded, and does not stop";
-	/* This page is mapped: what is read is in the register. */
-	for (q = 0; q < VF_QUEUES && vf->pages[VF_PAGE_TX]; q++) {
+	/* What is read is in the register. */
+	for (q = 0; q < VF_QUEUES && vf_shows_device(vf, VF_PAGE_TX); q++) {
 		if (vf_read(vf, VF_TXDCTL(q)) & VF_QUEUE_ENABLE)
 			return "a transmit queue is on";
 		if (vf_read(vf, VF_TDT(q)) != vf_read(vf, VF_TDH(q)))

@@ -118,7 +118,7 @@ static void expect_parked(struct __test_metadata *_metadata, struct vf *vf, cons
 			head = want[i];
 		if (vf_regs[i].offset == VF_TDT(0) || vf_regs[i].offset == VF_TDT(1))
 			parked[i] = vf_read(vf, vf_regs[i].offset) == want[i] ? want[i] : head;
-		if (vf->pages[VF_PAGE_TX] && is_txdctl(i))
+		if (vf_shows_device(vf, VF_PAGE_TX) && is_txdctl(i))
 			parked[i] = 0;
 		if (vf_regs[i].offset == VF_EIMS)
 			parked[i] = vf_read(vf, VF_EIMS);
@@ -189,7 +189,8 @@ static void keep_unseen(struct vf *vf, u32 *values, const u32 *old)
 	unsigned int i;
 
 	for (i = 0; i < vf_regs_count; i++)
-		if (vf_regs[i].offset == VF_EIMS || (vf->pages[VF_PAGE_TX] && is_txdctl(i)))
+		if (vf_regs[i].offset == VF_EIMS ||
+		    (vf_shows_device(vf, VF_PAGE_TX) && is_txdctl(i)))
 			values[i] = old[i];
 }
 

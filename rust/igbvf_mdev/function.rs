@@ -86,6 +86,8 @@ pub(crate) struct Todo {
     pub(crate) raise: Option<Raise>,
     /// Queues may have become able to run.
     pub(crate) kick: bool,
+    /// Queues were switched off.
+    pub(crate) reset: bool,
 }
 
 /// When queues are to be run again.
@@ -97,6 +99,17 @@ pub(crate) enum Pace {
     Later,
     /// At once: there may be more.
     Now,
+}
+
+/// What has become of a frame for the guest.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// It can be forgotten.
+    Taken,
+    /// It has to wait for a descriptor.
+    Waits,
+    /// It can be forgotten, if the queue is off.
+    Off,
 }
 
 impl Function {
@@ -180,7 +193,7 @@ impl Function {
             Register::Interrupt(register) => {
                 return Todo {
                     raise: Some(self.interrupts.lock().write(register, value, now)),
-                    kick: false,
+                    ..Todo::default()
                 };
             }
             Register::Rx(queue, register) => {
@@ -210,6 +223,7 @@ impl Function {
                 .mailbox
                 .then(|| self.interrupts.lock().cause(Cause::Mailbox, self.now())),
             kick: effect.kick || effect.filters,
+            reset: effect.reset,
         }
     }
 
@@ -248,16 +262,16 @@ impl Function {
         pace
     }
 
-    /// Gives the guest a frame; returns whether it can be forgotten.
+    /// Gives the guest a frame.
     pub(crate) fn receive(
         &self,
         header: &NetHeader,
         frame: &mut [u8],
         memory: &mut impl Memory,
         mut raise: impl FnMut(Raise),
-    ) -> bool {
+    ) -> Given {
         let Ok(accepted) = self.control.lock().filters().receives(frame) else {
-            return true;
+            return Given::Taken;
         };
         let known = RxChecksum::of(header);
         let received = match self.rx.lock().first_mut() {
@@ -267,7 +281,7 @@ impl Function {
 
                 rx.receive(tail, accepted, known, false, frame, memory)
             }
-            None => return true,
+            None => return Given::Taken,
         };
         let interrupt = match &received {
             Received::Done(counts) => {
@@ -275,14 +289,15 @@ impl Function {
                 true
             }
             Received::Dropped { interrupt } => *interrupt,
-            Received::Off => false,
-            Received::NoDescriptor { drop } => return *drop,
+            Received::Off => return Given::Off,
+            Received::NoDescriptor { drop: true } => return Given::Taken,
+            Received::NoDescriptor { drop: false } => return Given::Waits,
         };
 
         if interrupt {
             raise(self.interrupts.lock().cause(Cause::Rx(0), self.now()));
         }
-        true
+        Given::Taken
     }
 
     /// Returns the features of the profile that the guest uses.
@@ -360,6 +375,7 @@ impl Function {
         Todo {
             raise: Some(self.interrupts.lock().start(self.now())),
             kick: true,
+            reset: false,
         }
     }
 

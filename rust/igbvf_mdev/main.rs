@@ -18,6 +18,8 @@ mod function;
 #[forbid(unsafe_code)]
 mod migration;
 #[forbid(unsafe_code)]
+mod pages;
+#[forbid(unsafe_code)]
 mod traps;
 #[forbid(unsafe_code)]
 mod wire;
@@ -29,6 +31,7 @@ use kernel::{
     prelude::*,
     sync::Mutex, //
 };
+use pages::Pages;
 use session::{
     Format,
     Provider, //
@@ -73,6 +76,8 @@ pub(crate) struct IgbvfMdev {
     #[pin]
     function: Function,
     #[pin]
+    pages: Pages,
+    #[pin]
     line: Line,
 }
 
@@ -95,6 +100,7 @@ impl IgbvfMdev {
             format: Format::new(presented, &[], PROVIDER)?,
             config <- new_mutex!(Config::new()?, "igbvf_mdev::config"),
             function <- Function::new(),
+            pages <- Pages::new(),
             line <- Line::new(),
         }? Error)
     }
@@ -185,7 +191,10 @@ impl emulated::Driver for IgbvfMdev {
 /// As after power-on: of what was before nothing is left.
 fn power_on(dev: &Device) {
     dev.data().config.lock().reset(&dev.data().get_ref().format);
-    dev.data().function.power_on();
+    let this = dev.data().get_ref();
+
+    this.function.power_on();
+    this.pages.fill(dev.doorbells(), &this.function);
 }
 
 impl mdev::Driver for IgbvfMdev {

@@ -3,7 +3,10 @@
 //! The arcs of the state machine. A device in software stops when it is told to.
 
 use super::{
-    traps::carry_out,
+    traps::{
+        carry_out,
+        carry_over, //
+    },
     Device,
     IgbvfMdev, //
 };
@@ -83,7 +86,11 @@ impl Migration for IgbvfMdev {
             None => return Err(Failed::Unchanged(stopped, ENODATA)),
         };
         match result {
-            Ok(()) => Ok(stopped),
+            Ok(()) => {
+                let this = dev.data().get_ref();
+                this.pages.fill(dev.doorbells(), &this.function);
+                Ok(stopped)
+            }
             Err(_) => {
                 let refusal = Refusal::new(Code::Io, "not allowed by the host", 0, 0);
                 Err(Failed::Unchanged(stopped, stream.fail(dev, refusal)))
@@ -109,6 +116,7 @@ impl P2p for IgbvfMdev {
 
     fn unquiesce(dev: &Device, quiesced: Quiesced) -> Transition<Running, Quiesced> {
         let Quiesced(()) = quiesced;
+        carry_over(dev);
         // The guest has come from elsewhere, or a migration to there has ended too early: the network may
         // have heard of it.
         dev.data().line.announce();
@@ -146,6 +154,7 @@ impl PreCopy for IgbvfMdev {
 fn state(dev: &Device, _: &mut Stopped) -> Result<KBox<State>> {
     let mut state = KBox::new(State::default(), GFP_KERNEL_ACCOUNT)?;
 
+    carry_over(dev);
     dev.data().function.save(&mut state);
     Ok(state)
 }

@@ -4,6 +4,7 @@
 
 use super::{
     function::Todo,
+    pages::PAGES,
     Device,
     IgbvfMdev,
     BAR_LEN, //
@@ -25,21 +26,44 @@ impl Traps for IgbvfMdev {
     const BAR: u32 = 0;
     // CAST: widening.
     const SIZE: u64 = BAR_LEN as u64;
-    const MAPPED: &'static [Area] = &[];
+    const MAPPED: &'static [Area] = &[PAGES];
 
     fn read32(dev: &Device, _: RunMut<'_, Self>, offset: usize) -> Result<u32> {
+        // What was written before, through the mapping, comes first.
+        carry_over(dev);
         Ok(dev.data().function.read(u32::try_from(offset)?))
     }
 
     /// What would start anything waits until the device runs: it is in the registers then.
     fn write32(dev: &Device, run: RunMut<'_, Self>, offset: usize, value: u32) -> Result {
-        let todo = dev.data().function.write(u32::try_from(offset)?, value);
+        carry_over(dev);
+        let this = dev.data().get_ref();
+        let todo = this.function.write(u32::try_from(offset)?, value);
 
+        if todo.reset {
+            this.pages.fill(dev.doorbells(), &this.function);
+        } else if PAGES.range().contains(&offset) {
+            this.pages.update(dev.doorbells(), &this.function);
+        }
         if let RunMut::Running(_) = run {
             carry_out(dev, todo);
         }
         Ok(())
     }
+}
+
+/// Tells the engine what the guest has written through the mapping, and returns whether there was
+/// anything.
+///
+/// Who moves a tail there has the task of the device find it, if it is not on its way already.
+pub(crate) fn carry_over(dev: &Device) -> bool {
+    let this = dev.data().get_ref();
+    let found = this.pages.carry(dev.doorbells(), &this.function);
+
+    if found {
+        this.line.kick(dev);
+    }
+    found
 }
 
 /// Does what an access has left to do.

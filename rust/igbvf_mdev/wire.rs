@@ -3,8 +3,14 @@
 //! What the function does by itself: frames between the guest's rings and a TAP device.
 
 use super::{
-    function::Pace,
-    traps::raise_vectors,
+    function::{
+        Given,
+        Pace, //
+    },
+    traps::{
+        carry_over,
+        raise_vectors, //
+    },
     Device,
     IgbvfMdev, //
 };
@@ -52,6 +58,11 @@ const BUDGET: u32 = 64;
 const RETRY_TIME: Delta = Delta::from_millis(2);
 /// Frames that a TAP device may hold, and more.
 const BACKLOG: u32 = 8192;
+/// Time between two looks at what a guest that is busy has written.
+const LOOK_TIME: Delta = Delta::from_micros(200);
+/// A guest that has written nothing for so long is at rest, and the next write wakes the task; in
+/// nanoseconds.
+const REST_TIME: u64 = 2_000_000;
 
 /// Tells the task of the device that the TAP device has something to say.
 struct Notice(Waker<IgbvfMdev>);
@@ -95,6 +106,8 @@ struct Desk {
     frame: KVVec<u8>,
     /// A frame that the guest has no descriptor for: its header, and its length.
     waiting: Option<(NetHeader, usize)>,
+    /// The guest can write without anybody being told, and could in the last round.
+    shown: bool,
 }
 
 /// The wire of a function.
@@ -224,13 +237,16 @@ impl Line {
         if !self.running.load(Acquire) {
             return Next::Woken;
         }
-        let function = &dev.data().get_ref().function;
+        let this = dev.data().get_ref();
+        let function = &this.function;
         let (mut again, mut pace) = (None, Pace::Woken);
+        let carry = || this.pages.carry(dev.doorbells(), function);
         let mut raise = |raise: Raise| {
             raise_vectors(dev, raise);
             again = raise.again;
         };
 
+        carry();
         raise(function.expire());
         let tap = self.far.lock().tap.clone();
         if let Some(tap) = tap {
@@ -249,17 +265,36 @@ impl Line {
             }
             self.let_go(tap);
         }
+        this.pages.show_heads(dev.doorbells(), function);
+        let mut look = None;
+        if pace != Pace::Now && dev.doorbells_are_shown() {
+            // Who has touched a page that was hidden may not have got as far as to write to it.
+            if !core::mem::replace(&mut desk.shown, true) {
+                this.pages.note_busy(function.now());
+            }
+            if this.pages.quiet(function.now()) < REST_TIME {
+                look = Some(LOOK_TIME);
+            } else {
+                dev.hide_doorbells();
+                desk.shown = false;
+                // Behind that: what comes later wakes the task.
+                if carry() {
+                    pace = Pace::Now;
+                }
+            }
+        }
         let left = |at: u64| {
             let left = at.saturating_sub(function.now());
             Delta::from_nanos(i64::try_from(left).unwrap_or(i64::MAX))
         };
-        match (pace, again) {
+        // The network says so when it takes frames again, but not in each case.
+        let retry = (pace == Pace::Later).then_some(RETRY_TIME);
+        let soonest = [again.map(left), retry, look].into_iter().flatten().min();
+
+        match (pace, soonest) {
             (Pace::Now, _) => Next::Now,
-            (Pace::Woken, None) => Next::Woken,
-            (Pace::Woken, Some(at)) => Next::After(left(at)),
-            // The network says so when it takes frames again, but not in each case.
-            (Pace::Later, None) => Next::After(RETRY_TIME),
-            (Pace::Later, Some(at)) => Next::After(left(at).min(RETRY_TIME)),
+            (_, None) => Next::Woken,
+            (_, Some(time)) => Next::After(time),
         }
     }
 
@@ -306,7 +341,7 @@ fn arrival(tap: &Tap, desk: &mut Desk) -> Arrival {
 }
 
 /// Gives the guest a frame; returns whether there may be another one for it.
-fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, raise: impl FnMut(Raise)) -> bool {
+fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, mut raise: impl FnMut(Raise)) -> bool {
     if !is_bus_master(dev) {
         return false;
     }
@@ -320,12 +355,17 @@ fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, raise: impl FnMut(Raise)) -
     };
     let frame = desk.frame.get_mut(..len).unwrap_or_default();
     let function = &dev.data().get_ref().function;
-    let done = function.receive(&header, frame, &mut Guest(dev), raise);
+    let mut give = || function.receive(&header, frame, &mut Guest(dev), &mut raise);
+    let mut given = give();
 
-    if !done {
+    // The frame may be later than what the guest has switched on since the round has begun.
+    if given == Given::Off && carry_over(dev) {
+        given = give();
+    }
+    if given == Given::Waits {
         desk.waiting = Some((header, len));
     }
-    done
+    given != Given::Waits
 }
 
 /// Memory of the guest.

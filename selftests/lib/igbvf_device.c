@@ -217,6 +217,12 @@ void vf_close(struct vf *vf)
 	free(vf);
 }
 
+bool vf_shows_device(struct vf *vf, unsigned int page)
+{
+	/* That of a function in software is memory: it holds what the guest has written. */
+	return vf->pages[page] && !is_mdev(vf->bdf);
+}
+
 int vf_fd(struct vf *vf)
 {
 	return vf->pci->fd;
@@ -224,10 +230,7 @@ int vf_fd(struct vf *vf)
 
 int vf_attach_to(int fd, u32 *pt_id)
 {
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
-		.pt_id = *pt_id,
-	};
+	struct vfio_device_attach_iommufd_pt attach = { .argsz = sizeof(attach), .pt_id = *pt_id };
 	int ret = ioctl(fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach) ? -errno : 0;
 
 	*pt_id = attach.pt_id;

@@ -74,6 +74,9 @@ void vf_close(struct vf *vf);
 /* All goes through the driver from here on. */
 void vf_unmap(struct vf *vf);
 
+/* Does a page that is mapped show the device, and not what its driver has put there? */
+bool vf_shows_device(struct vf *vf, unsigned int page);
+
 int vf_fd(struct vf *vf);
 
 /* Attach to an IOAS or a page table; says which page table it is then. 0 or -errno. */
