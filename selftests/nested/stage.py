@@ -124,7 +124,9 @@ class Stage:
             raise
         self.moved()
         migration.first = None
-        text = f"# {source} to {guest.vmm.vf}: stopped for {migration.info['downtime']} ms"
+        sent = migration.info["ram"]["downtime-bytes"]
+        text = (f"# {source} to {guest.vmm.vf}: stopped for {migration.info['downtime']} ms, "
+                f"{sent / (1 << 20):.1f} MiB of memory sent meanwhile")
         if up:
             begin = time.monotonic()
             # A frame may be lost where there is traffic: if one is, the time tells.
