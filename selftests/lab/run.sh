@@ -101,7 +101,10 @@ cmd_test() {
 		a) args=$OPTARG ;;
 		d) driver=$OPTARG ;;
 		n) build='' ;;
-		s) limit=$OPTARG ;;
+		s)
+			# shellcheck disable=SC2034 # plan.sh reads it
+			limit=$OPTARG
+			;;
 		c) cargo=1 ;;
 		*) usage >&2; exit 2 ;;
 		esac
