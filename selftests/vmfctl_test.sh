@@ -70,6 +70,14 @@ driver_says_edom() {
 	! cat doctored >"$sysfs/$b/migration_format/check"
 }
 
+key_of() { vmfctl describe --json "$1" | sed -n 's/.*"key": "\(.*\)",/\1/p'; }
+
+# Two VFs of one PF have the same key, and a stream fits it.
+keys() {
+	key=$(key_of "$a") && [ -n "$key" ] && [ "$key" = "$(key_of "$b")" ] &&
+		vmfctl check "$key" "$b" && vmfctl check stream "$key" && vmfctl check "$key" inventory.json
+}
+
 uuid=82576000-0000-4000-8000-000000000003
 type=/sys/class/mdev_bus/igbvf_mdev/mdev_supported_types/igbvf_mdev-82576vf
 
@@ -96,7 +104,7 @@ wire() {
 }
 
 echo 'TAP version 13'
-echo '1..13'
+echo '1..14'
 ok inventory inventory_has_all
 ok describe vmfctl describe "$a"
 ok save save
@@ -108,12 +116,13 @@ ok doctor doctor
 ok check_names_the_rule refused 1 'rx-queues' vmfctl check doctored --against "$b"
 ok driver_refuses_it_too driver_says_edom
 ok load vmfctl load "$b" stream
+ok keys keys
 if [ -d $type ]; then
 	ok software software
 	ok wire wire
 else
-	echo 'ok 12 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
-	echo 'ok 13 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 13 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 14 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
 fi
 
 cd / && rm -rf "$dir"

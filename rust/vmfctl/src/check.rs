@@ -8,8 +8,8 @@ use serde_json::{json, Value as Json};
 
 use crate::{
     cli::Io,
-    decode::error_json,
     failure::{errno_name, Failure, Outcome, Result},
+    key::Key,
     print,
     registry::Registry,
     source::Source,
@@ -29,7 +29,7 @@ impl Answer {
     /// Neither this tool nor the driver may refuse.
     fn accepted(&self) -> bool {
         match self.driver {
-            Some(errno) => errno == 0 && self.verdict.error.is_none(),
+            Some(errno) => errno == 0 && !self.verdict.refused(),
             None => self.verdict.accepted(),
         }
     }
@@ -50,28 +50,17 @@ pub(crate) fn run(
     against: Option<&Source>,
     version: Option<u32>,
 ) -> Result {
-    let preamble = source.preamble(&io.sysfs)?;
+    let is_key = |source: &Source| matches!(source, Source::Key(_));
     let answers = match against {
-        None => vec![by_registry(registry, &preamble, version)?],
-        Some(Source::Device(bdf)) => vec![by_device(io, registry, &preamble, bdf)?],
-        Some(other) => match other.inventory_or_preamble()? {
-            Ok(inventory) => {
-                let judge = |device: &Device| Answer {
-                    destination: format!("{} on {}", device.bdf, inventory.hostname),
-                    verdict: verdict::judge_for(registry, &preamble, device),
-                    driver: None,
-                };
-                inventory.devices.iter().map(judge).collect()
-            }
-            Err(own) => {
-                let label = other.label();
-                let descriptor = verdict::descriptor(&own)
-                    .map_err(|error| Failure::Input(format!("{label}: {error}")))?;
-                let caps = verdict::of_descriptor(&descriptor)?;
-                let config: Vec<_> = descriptor.config().collect();
-                vec![answer(registry, &preamble, label, &caps, &config)]
-            }
-        },
+        Some(against) if is_key(source) || is_key(against) => {
+            by_keys(io, registry, source, against)?
+        }
+        None if is_key(source) => {
+            return Err(Failure::Usage(
+                "a key is compared with another one: name a destination".into(),
+            ))
+        }
+        against => by_stream(io, registry, &source.preamble(&io.sysfs)?, against, version)?,
     };
     let accepted = answers.iter().any(Answer::accepted);
     let mut out = io.out();
@@ -94,6 +83,66 @@ pub(crate) fn run(
     }
     out.flush()?;
     Ok(Outcome::of(accepted))
+}
+
+/// The verdicts of destinations that are no keys.
+fn by_stream(
+    io: &Io,
+    registry: &Registry,
+    preamble: &[u8],
+    against: Option<&Source>,
+    version: Option<u32>,
+) -> Result<Vec<Answer>> {
+    Ok(match against {
+        None => vec![by_registry(registry, preamble, version)?],
+        Some(Source::Device(bdf)) => vec![by_device(io, registry, preamble, bdf)?],
+        Some(other) => match other.inventory_or_preamble()? {
+            Ok(inventory) => {
+                let judge = |device: &Device| Answer {
+                    destination: format!("{} on {}", device.bdf, inventory.hostname),
+                    verdict: verdict::judge_for(registry, preamble, device),
+                    driver: None,
+                };
+                inventory.devices.iter().map(judge).collect()
+            }
+            Err(own) => {
+                let label = other.label();
+                let descriptor = verdict::descriptor(&own)
+                    .map_err(|error| Failure::Input(format!("{label}: {error}")))?;
+                let caps = verdict::of_descriptor(&descriptor)?;
+                let config: Vec<_> = descriptor.config().collect();
+                vec![answer(registry, preamble, label, &caps, &config)]
+            }
+        },
+    })
+}
+
+/// The verdicts of keys alone.
+fn by_keys(io: &Io, registry: &Registry, source: &Source, against: &Source) -> Result<Vec<Answer>> {
+    let from = Key::of(&io.sysfs, registry, source)?;
+    let answer = |destination: String, to: core::result::Result<Key, String>| Answer {
+        destination,
+        verdict: match to {
+            Ok(to) => from.judge(&to),
+            Err(why) => Verdict {
+                unknown: Some(why),
+                ..Verdict::default()
+            },
+        },
+        driver: None,
+    };
+    if matches!(against, Source::File(_) | Source::Stdin) {
+        if let Ok(inventory) = against.inventory_or_preamble()? {
+            let host = &inventory.hostname;
+            let devices = inventory.devices.iter().map(|device| {
+                let destination = format!("{} on {host}", device.bdf);
+                answer(destination, Key::of_device(registry, device))
+            });
+            return Ok(devices.collect());
+        }
+    }
+    let to = Key::of(&io.sysfs, registry, against)?;
+    Ok(vec![answer(against.label(), Ok(to))])
 }
 
 fn answer(
@@ -136,6 +185,7 @@ fn answer_json(answer: &Answer) -> Json {
             "destination": rule.want,
             "compared": rule.compared,
             "holds": rule.code.is_none(),
+            "warning": rule.warning,
             "error": rule.code.map(vmf::Code::name),
         })
     });
@@ -145,7 +195,7 @@ fn answer_json(answer: &Answer) -> Json {
     json!({
         "destination": answer.destination,
         "accepted": answer.accepted(),
-        "error": answer.verdict.error.as_ref().map(error_json),
+        "error": answer.verdict.error_json(),
         "no_verdict": answer.verdict.unknown,
         "rules": rules.collect::<Vec<_>>(),
         "driver": driver,
@@ -171,6 +221,7 @@ fn text(out: &mut dyn Write, registry: &Registry, answer: &Answer) -> Result<()>
     for rule in rules {
         let (style, word) = match (rule.code, rule.compared) {
             (Some(code), _) => (print::RED, code.name()),
+            (None, _) if rule.warning => (print::YELLOW, "warning"),
             (None, true) => (print::GREEN, "ok"),
             (None, false) => (print::DIM, "not compared"),
         };
@@ -178,13 +229,21 @@ fn text(out: &mut dyn Write, registry: &Registry, answer: &Answer) -> Result<()>
         let word = print::styled(style, &format!("{word:12}"));
         writeln!(out, "  {word} {name:names$}  {got:values$}  {want}")?;
     }
-    match (&answer.verdict.unknown, &answer.verdict.error) {
+    let verdict = &answer.verdict;
+    match (&verdict.unknown, verdict.reason()) {
         (Some(why), _) => writeln!(out, "{} {why}", print::styled(print::RED, "no verdict:"))?,
-        (None, None) => writeln!(out, "{}", print::styled(print::GREEN, "accepted"))?,
-        (None, Some(error)) => {
-            writeln!(out, "{} {error}", print::styled(print::RED, "refused:"))?;
-            if let Some(meaning) = registry.error(error.code.errno()) {
-                writeln!(out, "  {}: {meaning}", error.code.name())?;
+        (None, None) => {
+            let accepted = print::styled(print::GREEN, "accepted");
+            match verdict.warnings() {
+                0 => writeln!(out, "{accepted}")?,
+                1 => writeln!(out, "{accepted}, with 1 warning")?,
+                more => writeln!(out, "{accepted}, with {more} warnings")?,
+            }
+        }
+        (None, Some((code, why))) => {
+            writeln!(out, "{} {why}", print::styled(print::RED, "refused:"))?;
+            if let Some(meaning) = registry.error(code.errno()) {
+                writeln!(out, "  {}: {meaning}", code.name())?;
             }
         }
     }

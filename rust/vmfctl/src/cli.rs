@@ -72,6 +72,8 @@ values of source and destination, held or not. The verdict is the exit status.
 
 The destination can be
   nothing           a device as the registry promises it, with the newest profile version
+  a key             the line vmf=... that \"vmfctl inventory\" and \"vmfctl describe\" show; the source can \
+be one, too, and then the keys are compared, and nothing else
   a DEVICE          a device of this host, as its driver describes it; if its file \"check\" can be \
 written, the driver is asked too, and neither may refuse
   an inventory      each of its devices; accepted if one of them accepts
@@ -79,6 +81,8 @@ written, the driver is asked too, and neither may refuse
 
 What VMMs compare of configuration space is compared as well, where both ends are known: a VMM does so \
 when all memory was sent. Words that matter only to a function behind a port count always.
+
+What only differs is a warning, and no refusal.
 
 A check is advice: what the destination can do may change until the migration.";
 
@@ -180,14 +184,17 @@ pub(crate) enum Command {
     /// Explain whether a destination takes a stream
     #[command(after_long_help = CHECK_HELP)]
     Check {
-        /// The source: a descriptor, a stream or a device
+        /// The source: a descriptor, a stream, a device or a key
         #[arg(value_name = "SRC-DESC", value_hint = ValueHint::FilePath)]
         source: String,
-        /// The destination: a device, a descriptor or an inventory
-        #[arg(long, value_name = "DEVICE|FILE", value_hint = ValueHint::FilePath)]
+        /// The destination: a device, a descriptor, an inventory or a key
+        #[arg(value_name = "DESTINATION", value_hint = ValueHint::FilePath)]
+        destination: Option<String>,
+        /// The same
+        #[arg(long, value_name = "DESTINATION", conflicts_with = "destination", value_hint = ValueHint::FilePath)]
         against: Option<String>,
         /// The profile version of a destination that is taken from the registry
-        #[arg(long, value_name = "N", conflicts_with = "against")]
+        #[arg(long, value_name = "N", conflicts_with_all = ["against", "destination"])]
         profile_version: Option<u32>,
     },
     /// Show every byte of a stream with its name

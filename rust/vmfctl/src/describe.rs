@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
+    key::Key,
     layout::Layout,
     print,
     registry::Registry,
@@ -28,6 +29,11 @@ pub(crate) fn run(io: &Io, registry: &Registry, source: &Source) -> Result {
     })?;
     let profile = registry.profile_of(descriptor.profile_uuid());
     let layout = Layout { registry, profile };
+    // Of a device, what it takes as well.
+    let key = match source {
+        Source::Device(_) => Key::of(&io.sysfs, registry, source)?,
+        _ => Key::of_descriptor(registry, &descriptor),
+    };
     let mut out = io.out();
     if io.json {
         let payload = layout.content("attributes", "", descriptor.payload(), 0);
@@ -65,6 +71,7 @@ pub(crate) fn run(io: &Io, registry: &Registry, source: &Source) -> Result {
             "profile": descriptor.profile_name(),
             "profile_uuid": uuid_text(descriptor.profile_uuid()),
             "profile_version": descriptor.version(),
+            "key": key.to_string(),
             "min_reader": descriptor.min_reader(),
             "features_required": words(&mut descriptor.features_required()),
             "features_optional": words(&mut descriptor.features_optional()),
@@ -77,7 +84,8 @@ pub(crate) fn run(io: &Io, registry: &Registry, source: &Source) -> Result {
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
     } else {
-        text(&mut out, &layout, &descriptor, &source.label(), bytes.len())?;
+        let head = (source.label(), bytes.len());
+        text(&mut out, &layout, &descriptor, &key, &head)?;
     }
     out.flush()?;
     Ok(Outcome::Good)
@@ -125,8 +133,8 @@ fn text(
     out: &mut dyn Write,
     layout: &Layout<'_>,
     descriptor: &vmf::Descriptor<'_>,
-    label: &str,
-    len: usize,
+    key: &Key,
+    (label, len): &(String, usize),
 ) -> Result<()> {
     let registry = layout.registry;
     let id = descriptor.presented();
@@ -167,6 +175,7 @@ fn text(
             ),
         ),
         ("device", tuple),
+        ("key", key.to_string()),
         (
             "profile",
             format!("{}: {profile}", descriptor.profile_name()),

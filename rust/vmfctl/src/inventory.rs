@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
+    key::Key,
     print,
+    registry::Registry,
     source::Source,
     sysfs::{Device, Sysfs},
 };
@@ -27,15 +29,18 @@ pub(crate) struct Inventory {
 
 impl Inventory {
     /// Reads the devices of this host.
-    fn take(sysfs: &Sysfs) -> Result<Self> {
+    fn take(sysfs: &Sysfs, registry: &Registry) -> Result<Self> {
         let devices = sysfs.devices()?;
+        let device = |address| {
+            let mut device = sysfs.device(address)?;
+            let key = Key::of_device(registry, &device).map_err(Failure::Input)?;
+            device.key = key.to_string();
+            Ok(device)
+        };
         Ok(Self {
             document: DOCUMENT.into(),
             hostname: hostname(sysfs),
-            devices: devices
-                .iter()
-                .map(|bdf| sysfs.device(bdf))
-                .collect::<Result<_>>()?,
+            devices: devices.iter().map(device).collect::<Result<_>>()?,
         })
     }
 
@@ -74,8 +79,8 @@ fn hostname(sysfs: &Sysfs) -> String {
 }
 
 /// Writes the inventory of this host.
-pub(crate) fn run(io: &Io, yaml: bool) -> Result {
-    let inventory = Inventory::take(&io.sysfs)?;
+pub(crate) fn run(io: &Io, registry: &Registry, yaml: bool) -> Result {
+    let inventory = Inventory::take(&io.sysfs, registry)?;
     let mut out = io.out();
     if yaml {
         let text = serde_norway::to_string(&inventory)
@@ -111,6 +116,7 @@ fn text(out: &mut dyn Write, inventory: &Inventory) -> Result<()> {
             .map(|(name, value)| format!("{name} {value}"))
             .collect();
         let rows = [
+            ("key", device.key.clone()),
             (
                 "profile",
                 format!("{} ({})", device.profile, device.profile_uuid),

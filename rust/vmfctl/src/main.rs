@@ -16,6 +16,7 @@ mod encode;
 mod extract;
 mod failure;
 mod inventory;
+mod key;
 mod layout;
 mod matrix;
 mod parts;
@@ -65,13 +66,15 @@ fn run(cli: Cli) -> Result {
         sysfs: Sysfs { root: cli.sysfs },
     };
     match cli.command {
-        Command::Inventory { yaml } => inventory::run(&io, yaml),
+        Command::Inventory { yaml } => inventory::run(&io, &registry, yaml),
         Command::Describe { source } => describe::run(&io, &registry, &Source::new(&source)),
         Command::Check {
             source,
+            destination,
             against,
             profile_version,
         } => {
+            let against = against.or(destination);
             let against = against.as_deref().map(Source::new);
             let source = Source::new(&source);
             check::run(&io, &registry, &source, against.as_ref(), profile_version)

@@ -8,7 +8,6 @@ use serde_json::{json, Value as Json};
 
 use crate::{
     cli::Io,
-    decode::error_json,
     failure::{Failure, Outcome, Result},
     inventory::Inventory,
     print,
@@ -68,7 +67,7 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
                 "source": {"host": pair.from.host, "bdf": pair.from.device.bdf},
                 "destination": {"host": pair.to.host, "bdf": pair.to.device.bdf},
                 "accepted": pair.verdict.accepted(),
-                "error": pair.verdict.error.as_ref().map(error_json),
+                "error": pair.verdict.error_json(),
                 "no_verdict": pair.verdict.unknown,
             })
         });
@@ -119,10 +118,12 @@ fn text(out: &mut dyn Write, inventories: &[Inventory], pairs: &[Pair<'_>]) -> R
     }
     print::table(out, &rows)?;
     for pair in pairs {
-        let (word, why) = match (&pair.verdict.unknown, &pair.verdict.error) {
-            (Some(why), _) => ("no verdict", why.clone()),
-            (None, Some(error)) => ("refused", error.refusal().to_string()),
-            (None, None) => continue,
+        let verdict = &pair.verdict;
+        let (word, why) = match (&verdict.unknown, &verdict.error, verdict.reason()) {
+            (Some(why), ..) => ("no verdict", why.clone()),
+            (None, Some(error), _) => ("refused", error.refusal().to_string()),
+            (None, None, Some((_, why))) => ("refused", why),
+            (None, None, None) => continue,
         };
         let word = print::styled(print::RED, word);
         let (from, to) = (pair.from, pair.to);

@@ -15,6 +15,8 @@ pub(crate) const BOLD: Style = Style::new().bold();
 pub(crate) const DIM: Style = Style::new().dimmed();
 /// A rule that holds.
 pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
+/// A rule that holds, and should be looked at.
+pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// A rule that fails.
 pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 

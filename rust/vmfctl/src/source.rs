@@ -13,6 +13,7 @@ use vmf::{FileHeader, SectionHeader, PREAMBLE_MAX};
 use crate::{
     failure::{Failure, Result},
     inventory::Inventory,
+    key,
     sysfs::{Address, Sysfs},
 };
 
@@ -20,15 +21,17 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Device(Address),
+    Key(String),
     File(PathBuf),
     Stdin,
 }
 
 impl Source {
-    /// Takes a PCI address, `-` or a path; a path that looks like an address needs a `./`.
+    /// Takes an address, a key, `-` or a path; a path that looks like one of these needs a `./`.
     pub(crate) fn new(text: &str) -> Self {
         match (text, Address::parse(text)) {
             ("-", _) => Self::Stdin,
+            (key, _) if key.starts_with(key::START) => Self::Key(key.into()),
             (_, Some(bdf)) => Self::Device(bdf),
             (path, None) => Self::File(path.into()),
         }
@@ -38,6 +41,8 @@ impl Source {
     pub(crate) fn label(&self) -> String {
         match self {
             Self::Device(bdf) => bdf.to_string(),
+            // What it starts with names it well enough.
+            Self::Key(key) => key.split(',').next().unwrap_or(key).into(),
             Self::File(path) => path.display().to_string(),
             Self::Stdin => "standard input".into(),
         }
@@ -54,6 +59,9 @@ impl Source {
             Self::Device(bdf) => Err(Failure::Usage(format!(
                 "{bdf} is a device and a file is needed here; \"vmfctl save\" makes one"
             ))),
+            Self::Key(_) => Err(Failure::Usage(
+                "a key is compared with others only; a file is needed here".into(),
+            )),
         }
     }
 

@@ -79,6 +79,9 @@ pub(crate) struct Device {
     pub(crate) bdf: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) driver: Option<String>,
+    /// What follows from the rest, in one line.
+    #[serde(default)]
+    pub(crate) key: String,
     #[serde(default)]
     pub(crate) container_version: String,
     pub(crate) profile: String,
@@ -182,6 +185,7 @@ impl Sysfs {
         Ok(Device {
             bdf: address.to_string(),
             driver: self.driver(address),
+            key: String::new(),
             container_version: text("container_version")?,
             profile: text("profile")?,
             profile_uuid: text("profile_uuid")?,
@@ -242,7 +246,7 @@ fn read_number(path: &Path) -> Result<u64> {
 }
 
 /// A number in decimal, or in hexadecimal behind `0x`.
-fn number(text: &str) -> Option<u64> {
+pub(crate) fn number(text: &str) -> Option<u64> {
     match text.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
         None => text.parse().ok(),

@@ -4,12 +4,14 @@
 
 use std::io::{self, Read};
 
+use serde_json::{json, Value as Json};
 use vmf::{
     profile::{self, Verifier},
-    Capabilities, ConfigWord, Crc32c, Descriptor, Finding, Presented, Reader, Visitor,
+    Capabilities, ConfigWord, Crc32c, Descriptor, Finding, Match, Presented, Reader, Visitor,
 };
 
 use crate::{
+    decode::error_json,
     failure::{Failure, Result},
     registry::{Registry, Revisions},
     source,
@@ -108,29 +110,41 @@ fn of_device(device: &Device) -> Result<(Capabilities, Vec<ConfigWord>)> {
     let profile = known(&device.profile)?;
     let mut caps = capabilities(profile, device.profile_version, descriptor.presented())?;
     caps.floor = device.profile_floor;
+    if device.subsystem_rule == "any" {
+        caps.subsystem = Match::Any;
+    }
     caps.stream_max = device.stream_max;
     for limit in profile.limits {
         if let Some(value) = device.limits.get(limit.name) {
             caps.limits.set(limit.id, *value);
         }
     }
-    caps.features = features(&device.features).ok_or_else(|| wrong("features is no number"))?;
+    let has = hexadecimal(&device.features).ok_or_else(|| wrong("features is no number"))?;
+    caps.features = features(has);
     Ok((caps, descriptor.config().collect()))
 }
 
-/// Features as one hexadecimal number, of which feature 0 is the lowest bit.
-fn features(text: &str) -> Option<vmf::Features> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    let bytes = u128::from_str_radix(digits, 16).ok()?.to_le_bytes();
+/// A number in hexadecimal, as features are given.
+pub(crate) fn hexadecimal(text: &str) -> Option<u128> {
+    u128::from_str_radix(text.strip_prefix("0x").unwrap_or(text), 16).ok()
+}
+
+/// Words of features as one number, of which feature 0 is the lowest bit.
+pub(crate) fn feature_mask(words: impl Iterator<Item = u64>) -> u128 {
+    let words = words.zip([0, 64]);
+    words.fold(0, |mask, (word, shift)| mask | (u128::from(word) << shift))
+}
+
+fn features(mask: u128) -> vmf::Features {
     let mut features = vmf::Features::default();
-    for (to, word) in features.0.iter_mut().zip(bytes.chunks_exact(8)) {
-        *to = u64::from_le_bytes(word.try_into().ok()?);
+    for (to, shift) in features.0.iter_mut().zip([0, 64]) {
+        *to = u64::try_from((mask >> shift) & u128::from(u64::MAX)).unwrap_or(0);
     }
-    Some(features)
+    features
 }
 
 /// What a destination says to a descriptor.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 pub(crate) struct Verdict {
     /// Every rule, if the descriptor is well formed.
     pub(crate) rules: Vec<Rule>,
@@ -143,7 +157,47 @@ pub(crate) struct Verdict {
 impl Verdict {
     /// Whether the destination takes the stream, as far as this tool can tell.
     pub(crate) fn accepted(&self) -> bool {
-        self.error.is_none() && self.unknown.is_none()
+        self.unknown.is_none() && !self.refused()
+    }
+
+    /// Whether a rule refuses it.
+    pub(crate) fn refused(&self) -> bool {
+        self.error.is_some() || self.first_broken().is_some()
+    }
+
+    /// The first rule that does not hold.
+    fn first_broken(&self) -> Option<(&Rule, vmf::Code)> {
+        let mut broken = self.rules.iter();
+        broken.find_map(|rule| Some((rule, rule.code?)))
+    }
+
+    /// Why it is refused, for people.
+    pub(crate) fn reason(&self) -> Option<(vmf::Code, String)> {
+        if let Some(error) = &self.error {
+            return Some((error.code, error.to_string()));
+        }
+        let (rule, code) = self.first_broken()?;
+        let (name, got, want) = (&rule.name, &rule.got, &rule.want);
+        let values = match got.is_empty() {
+            true => want.clone(),
+            false => format!("{got}, and there {want}"),
+        };
+        Some((code, format!("{code}: {name}: {values}")))
+    }
+
+    /// The same in JSON.
+    pub(crate) fn error_json(&self) -> Option<Json> {
+        if let Some(error) = &self.error {
+            return Some(error_json(error));
+        }
+        let (rule, code) = self.first_broken()?;
+        let (error, errno) = (code.name(), code.errno());
+        Some(json!({"error": error, "errno": errno, "reason": rule.name}))
+    }
+
+    /// How many rules hold, but should be looked at.
+    pub(crate) fn warnings(&self) -> usize {
+        self.rules.iter().filter(|rule| rule.warning).count()
     }
 }
 
@@ -156,6 +210,8 @@ pub(crate) struct Rule {
     pub(crate) want: String,
     /// Whether the destination compares at all.
     pub(crate) compared: bool,
+    /// Whether a difference is no refusal, and yet one that shows.
+    pub(crate) warning: bool,
     pub(crate) code: Option<vmf::Code>,
 }
 
@@ -164,9 +220,8 @@ pub(crate) fn judge_for(registry: &Registry, preamble: &[u8], device: &Device) -
     match of_device(device) {
         Ok((caps, config)) => judge(registry, preamble, &caps, &config),
         Err(failure) => Verdict {
-            rules: Vec::new(),
-            error: None,
             unknown: Some(failure.to_string()),
+            ..Verdict::default()
         },
     }
 }
@@ -216,6 +271,7 @@ fn config_rules(
             got: format!("{:#010x}", finding.got),
             want: format!("{:#010x}", finding.want),
             compared: true,
+            warning: false,
             code: finding.code,
         });
     });
@@ -226,6 +282,7 @@ fn config_rules(
             got: words.clone(),
             want: words,
             compared: true,
+            warning: false,
             code: None,
         });
     }
@@ -289,8 +346,8 @@ fn rule(
         },
     };
     let compared = match rule {
-        "subsystem vendor id" | "subsystem id" => caps.subsystem == vmf::Match::Equal,
-        "revision id" => caps.revision == vmf::Match::Equal,
+        "subsystem vendor id" | "subsystem id" => caps.subsystem == Match::Equal,
+        "revision id" => caps.revision == Match::Equal,
         _ => true,
     };
     Rule {
@@ -298,6 +355,7 @@ fn rule(
         got,
         want,
         compared,
+        warning: false,
         code: finding.code,
     }
 }
@@ -310,8 +368,8 @@ pub(crate) fn verify(
     let Some(profile) = profile::find(caps.profile_name) else {
         return Err(io::Error::other("the profile is unknown"));
     };
-    let mut reader = Reader::new(*caps, crc(), vec![0; caps.buffer_len()]);
     let mut verifier = Verifier::new(profile);
+    let mut reader = Reader::new(*caps, crc(), vec![0; caps.buffer_len()]);
     let mut chunk = vec![0; 1 << 16];
     loop {
         let len = match input.read(&mut chunk) {
