@@ -63,8 +63,14 @@ pub(crate) struct Cli {
 }
 
 const INVENTORY_HELP: &str = "\
-Devices count if their driver has the directory migration_format/ in sysfs; no VM and no open \
-device is needed. Collect the JSON or YAML of all hosts for \"vmfctl matrix\" and \"vmfctl check\".";
+No VM and no open device is needed. A device is listed if
+  * its driver has the directory migration_format/ in sysfs: with all that can be compared
+  * its driver is in the registry, or the kernel says in debugfs that it migrates
+  * there is a driver for it: in modules.alias, as \"vfio_pci:\", or in the registry
+What a driver offers beyond its format is in debugfs, which takes root and CONFIG_VFIO_DEBUGFS; without it \
+the registry says what is so as a rule.
+
+Collect the JSON or YAML of all hosts for \"vmfctl matrix\" and \"vmfctl check\".";
 
 const CHECK_HELP: &str = "\
 Applies every rule of the format, with the code that the kernel uses, and shows each one with the \
@@ -168,7 +174,7 @@ keeps it, and whatever it is a port of is up to \"ip link\". The guest is announ
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Show what the devices of this host can take
+    /// Show the devices of this host that can be migrated, and what they can take
     #[command(after_long_help = INVENTORY_HELP)]
     Inventory {
         /// Write YAML instead of text

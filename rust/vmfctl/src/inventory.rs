@@ -2,18 +2,21 @@
 
 //! `vmfctl inventory`: what the devices of a host can take, for a scheduler to read.
 
-use std::{fs, io::Read, io::Write};
+mod others;
+mod text;
+
+use std::{io::Read, io::Write};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
+    inventory::others::{Finder, Other},
     key::Key,
-    print,
     registry::Registry,
     source::Source,
-    sysfs::{Device, Sysfs},
+    sysfs::{Address, Device, Sysfs},
 };
 
 /// The name of the document, with the version of its layout.
@@ -25,23 +28,30 @@ pub(crate) struct Inventory {
     document: String,
     pub(crate) hostname: String,
     pub(crate) devices: Vec<Device>,
+    /// Those whose format is another one.
+    #[serde(default)]
+    pub(crate) others: Vec<Other>,
 }
 
 impl Inventory {
-    /// Reads the devices of this host.
-    fn take(sysfs: &Sysfs, registry: &Registry) -> Result<Self> {
-        let devices = sysfs.devices()?;
-        let device = |address| {
-            let mut device = sysfs.device(address)?;
-            let key = Key::of_device(registry, &device).map_err(Failure::Input)?;
-            device.key = key.to_string();
-            Ok(device)
-        };
-        Ok(Self {
+    /// Reads the devices of this host; also returns what cannot be read.
+    fn take(sysfs: &Sysfs, registry: &Registry) -> Result<(Self, Vec<String>)> {
+        let addresses = sysfs.addresses()?;
+        let mut devices = Vec::new();
+        let mut problems = Vec::new();
+        for address in addresses.iter().filter(|one| sysfs.describes(one)) {
+            match device(sysfs, registry, address) {
+                Ok(device) => devices.push(device),
+                Err(failure) => problems.push(failure.to_string()),
+            }
+        }
+        let inventory = Self {
             document: DOCUMENT.into(),
             hostname: hostname(sysfs),
-            devices: devices.iter().map(device).collect::<Result<_>>()?,
-        })
+            devices,
+            others: Finder::new(sysfs, registry).find(&addresses)?,
+        };
+        Ok((inventory, problems))
     }
 
     /// Reads an inventory in JSON or YAML.
@@ -69,18 +79,25 @@ impl Inventory {
     }
 }
 
+/// A device that describes its format.
+fn device(sysfs: &Sysfs, registry: &Registry, address: &Address) -> Result<Device> {
+    let mut device = sysfs.device(address)?;
+    let key = Key::of_device(registry, &device).map_err(Failure::Input)?;
+    device.key = key.to_string();
+    Ok(device)
+}
+
 /// The name of the host that `sysfs` belongs to.
 fn hostname(sysfs: &Sysfs) -> String {
-    let other = sysfs.root.join("../proc/sys/kernel/hostname");
-    match fs::read_to_string(other) {
-        Ok(name) => name.trim().to_string(),
-        Err(_) => rustix::system::uname().nodename().to_string_lossy().into(),
+    match sysfs.host_file("proc/sys/kernel/hostname") {
+        Some(name) => name.trim().to_string(),
+        None => rustix::system::uname().nodename().to_string_lossy().into(),
     }
 }
 
 /// Writes the inventory of this host.
 pub(crate) fn run(io: &Io, registry: &Registry, yaml: bool) -> Result {
-    let inventory = Inventory::take(&io.sysfs, registry)?;
+    let (inventory, problems) = Inventory::take(&io.sysfs, registry)?;
     let mut out = io.out();
     if yaml {
         let text = serde_norway::to_string(&inventory)
@@ -90,61 +107,11 @@ pub(crate) fn run(io: &Io, registry: &Registry, yaml: bool) -> Result {
         serde_json::to_writer_pretty(&mut out, &inventory)?;
         writeln!(out)?;
     } else {
-        text(&mut out, &inventory)?;
+        text::write(&mut out, &inventory)?;
     }
     out.flush()?;
-    Ok(Outcome::Good)
-}
-
-fn text(out: &mut dyn Write, inventory: &Inventory) -> Result<()> {
-    let host = print::styled(print::BOLD, &inventory.hostname);
-    if inventory.devices.is_empty() {
-        writeln!(
-            out,
-            "{host}: no device whose driver describes its migration format"
-        )?;
-        return Ok(());
+    match problems.is_empty() {
+        true => Ok(Outcome::Good),
+        false => Err(Failure::Input(problems.join("\nvmfctl: "))),
     }
-    writeln!(out, "{host}")?;
-    for device in &inventory.devices {
-        let driver = device.driver.as_deref().unwrap_or("no driver");
-        let bdf = print::styled(print::BOLD, &device.bdf);
-        writeln!(out, "  {bdf}  {driver}")?;
-        let limits: Vec<_> = device
-            .limits
-            .iter()
-            .map(|(name, value)| format!("{name} {value}"))
-            .collect();
-        let rows = [
-            ("key", device.key.clone()),
-            (
-                "profile",
-                format!("{} ({})", device.profile, device.profile_uuid),
-            ),
-            (
-                "versions",
-                format!(
-                    "reads {} to {}, writes {}, which readers from {} take",
-                    device.profile_floor,
-                    device.profile_version,
-                    device.target_profile_version,
-                    device.min_reader
-                ),
-            ),
-            ("features", device.features.clone()),
-            ("subsystem", device.subsystem_rule.clone()),
-            ("limits", limits.join(", ")),
-            ("stream_max", format!("{} bytes", device.stream_max)),
-            (
-                "format",
-                format!(
-                    "container {}, registry revision {}",
-                    device.container_version, device.registry_revision
-                ),
-            ),
-        ];
-        let rows = rows.map(|(name, value)| vec![format!("    {name}"), value]);
-        print::table(out, &rows)?;
-    }
-    Ok(())
 }

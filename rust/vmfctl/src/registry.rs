@@ -9,7 +9,10 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Deserializer};
 
-use crate::failure::{Failure, Result};
+use crate::{
+    failure::{Failure, Result},
+    foreign,
+};
 
 /// The registry that this tool was built with.
 const BUILT_IN: &str = include_str!("../../../Documentation/registry/registry.json");
@@ -21,6 +24,8 @@ pub(crate) struct Registry {
     pub(crate) container: Container,
     pub(crate) profiles: Vec<Profile>,
     pub(crate) tuples: Vec<Tuple>,
+    #[serde(default)]
+    pub(crate) foreign: Vec<foreign::Entry>,
 }
 
 /// Which registry it is.

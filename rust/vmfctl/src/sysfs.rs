@@ -2,6 +2,8 @@
 
 //! What a bound driver says of a device: `migration_format/` in sysfs.
 
+mod bus;
+
 use std::{
     collections::BTreeMap,
     fmt, fs,
@@ -11,6 +13,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::bus::Kind;
 use crate::{
     failure::{Failure, Result},
     tree::hex,
@@ -77,11 +80,19 @@ impl fmt::Display for Address {
 #[derive(Serialize, Deserialize, Clone, Debug)]
 pub(crate) struct Device {
     pub(crate) bdf: String,
+    #[serde(default)]
+    pub(crate) kind: String,
+    /// The physical function.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) parent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) driver: Option<String>,
     /// What follows from the rest, in one line.
     #[serde(default)]
     pub(crate) key: String,
+    /// What the driver offers beyond that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offers: Option<Vec<String>>,
     #[serde(default)]
     pub(crate) container_version: String,
     pub(crate) profile: String,
@@ -126,21 +137,9 @@ impl Sysfs {
         self.device_dir(address).join("migration_format")
     }
 
-    /// The devices that describe their format, by address.
-    pub(crate) fn devices(&self) -> Result<Vec<Address>> {
-        let dir = self.bus_dir("pci");
-        let pci = fs::read_dir(&dir).map_err(|error| Failure::io(&dir, &error))?;
-        // A kernel without mediated devices has no such bus.
-        let mdev = fs::read_dir(self.bus_dir("mdev")).into_iter().flatten();
-        let names = pci
-            .chain(mdev)
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut found: Vec<_> = names
-            .filter_map(|name| Address::parse(&name))
-            .filter(|address| self.format_dir(address).is_dir())
-            .collect();
-        found.sort();
-        Ok(found)
+    /// Whether the driver of a device describes its format.
+    pub(crate) fn describes(&self, address: &Address) -> bool {
+        self.format_dir(address).is_dir()
     }
 
     /// The name of the driver that a function is bound to.
@@ -151,7 +150,7 @@ impl Sysfs {
 
     /// Explains why there is nothing to read.
     fn missing(&self, address: &Address) -> Option<Failure> {
-        if self.format_dir(address).is_dir() {
+        if self.describes(address) {
             return None;
         }
         let why = match (self.device_dir(address).is_dir(), self.driver(address)) {
@@ -184,8 +183,11 @@ impl Sysfs {
         };
         Ok(Device {
             bdf: address.to_string(),
+            kind: self.kind(address).name().into(),
+            parent: self.parent(address).map(|parent| parent.to_string()),
             driver: self.driver(address),
             key: String::new(),
+            offers: self.offers(address),
             container_version: text("container_version")?,
             profile: text("profile")?,
             profile_uuid: text("profile_uuid")?,
