@@ -78,6 +78,12 @@ keys() {
 		vmfctl check "$key" "$b" && vmfctl check stream "$key" && vmfctl check "$key" inventory.json
 }
 
+# What schedulers read names the VFs, and what they can take.
+for_schedulers() {
+	vmfctl inventory --nfd >labels && grep -q '/vf.net.igbvf-82576.max=2$' labels &&
+		vmfctl inventory --nova >lines && grep -q "\"address\":\"$a\"" lines
+}
+
 uuid=82576000-0000-4000-8000-000000000003
 type=/sys/class/mdev_bus/igbvf_mdev/mdev_supported_types/igbvf_mdev-82576vf
 
@@ -104,7 +110,7 @@ wire() {
 }
 
 echo 'TAP version 13'
-echo '1..14'
+echo '1..15'
 ok inventory inventory_has_all
 ok describe vmfctl describe "$a"
 ok save save
@@ -117,12 +123,13 @@ ok check_names_the_rule refused 1 'rx-queues' vmfctl check doctored --against "$
 ok driver_refuses_it_too driver_says_edom
 ok load vmfctl load "$b" stream
 ok keys keys
+ok for_schedulers for_schedulers
 if [ -d $type ]; then
 	ok software software
 	ok wire wire
 else
-	echo 'ok 13 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
-	echo 'ok 14 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 14 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 15 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
 fi
 
 cd / && rm -rf "$dir"

@@ -70,7 +70,9 @@ No VM and no open device is needed. A device is listed if
 What a driver offers beyond its format is in debugfs, which takes root and CONFIG_VFIO_DEBUGFS; without it \
 the registry says what is so as a rule.
 
-Collect the JSON or YAML of all hosts for \"vmfctl matrix\" and \"vmfctl check\".";
+Collect the JSON or YAML of all hosts for \"vmfctl matrix\" and \"vmfctl check\". The labels are for the \
+source \"local\" of node-feature-discovery; write them to a file whose name starts with a dot, in \
+/etc/kubernetes/node-feature-discovery/features.d, and then rename it.";
 
 const CHECK_HELP: &str = "\
 Applies every rule of the format, with the code that the kernel uses, and shows each one with the \
@@ -176,11 +178,7 @@ keeps it, and whatever it is a port of is up to \"ip link\". The guest is announ
 pub(crate) enum Command {
     /// Show the devices of this host that can be migrated, and what they can take
     #[command(after_long_help = INVENTORY_HELP)]
-    Inventory {
-        /// Write YAML instead of text
-        #[arg(long, conflicts_with = "json")]
-        yaml: bool,
-    },
+    Inventory(Form),
     /// Show a descriptor: what a stream or device is and needs
     Describe {
         /// The device, or a file that starts with a descriptor
@@ -305,6 +303,20 @@ pub(crate) enum Command {
         #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
         out: Option<PathBuf>,
     },
+}
+
+/// In what form to write; text if nothing is said.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Form {
+    /// Write YAML instead of text
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) yaml: bool,
+    /// Write labels for node-feature-discovery of Kubernetes
+    #[arg(long, conflicts_with_all = ["json", "yaml"])]
+    pub(crate) nfd: bool,
+    /// Write lines "device_spec" for Nova of OpenStack
+    #[arg(long, conflicts_with_all = ["json", "yaml", "nfd"])]
+    pub(crate) nova: bool,
 }
 
 /// A device and a file.

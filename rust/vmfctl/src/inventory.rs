@@ -2,6 +2,8 @@
 
 //! `vmfctl inventory`: what the devices of a host can take, for a scheduler to read.
 
+mod nfd;
+mod nova;
 mod others;
 mod text;
 
@@ -10,7 +12,7 @@ use std::{io::Read, io::Write};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::Io,
+    cli::{Form, Io},
     failure::{Failure, Outcome, Result},
     inventory::others::{Finder, Other},
     key::Key,
@@ -96,13 +98,17 @@ fn hostname(sysfs: &Sysfs) -> String {
 }
 
 /// Writes the inventory of this host.
-pub(crate) fn run(io: &Io, registry: &Registry, yaml: bool) -> Result {
+pub(crate) fn run(io: &Io, registry: &Registry, form: Form) -> Result {
     let (inventory, problems) = Inventory::take(&io.sysfs, registry)?;
     let mut out = io.out();
-    if yaml {
+    if form.yaml {
         let text = serde_norway::to_string(&inventory)
             .map_err(|error| Failure::Input(format!("YAML: {error}")))?;
         write!(out, "{text}")?;
+    } else if form.nfd {
+        nfd::write(&mut out, registry, &inventory)?;
+    } else if form.nova {
+        nova::write(&mut out, registry, &inventory)?;
     } else if io.json {
         serde_json::to_writer_pretty(&mut out, &inventory)?;
         writeln!(out)?;

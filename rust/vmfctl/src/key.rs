@@ -34,15 +34,15 @@ struct Compared {
 /// All that is compared of a device, or of a stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Key {
-    profile: String,
+    pub(crate) profile: String,
     /// The version that is written.
-    version: u32,
+    pub(crate) version: u32,
     /// The versions that are read.
-    reads: RangeInclusive<u32>,
+    pub(crate) reads: RangeInclusive<u32>,
     /// The oldest version whose reader can take what is written.
     min_reader: u32,
     /// The features that there are, feature 0 in bit 0.
-    features: u128,
+    pub(crate) features: u128,
     /// Those that the guest uses now, and that a destination has to have.
     needs: u128,
     /// All else, by name.
@@ -134,6 +134,28 @@ impl Key {
         }
         key.put("stream-max", Rule::Le, device.stream_max.to_string());
         Ok(key)
+    }
+
+    /// The key of the device, whatever its guest uses.
+    pub(crate) fn at_rest(&self) -> Self {
+        Self {
+            needs: 0,
+            ..self.clone()
+        }
+    }
+
+    /// A few digits by which devices that have the same key are found.
+    pub(crate) fn digest(&self) -> String {
+        let text = self.at_rest().to_string();
+        format!("{:08x}", crc32c::crc32c(text.as_bytes()))
+    }
+
+    /// The limits: name, rule and value.
+    pub(crate) fn limits(&self) -> impl Iterator<Item = (&str, Rule, &str)> {
+        self.compared.iter().filter_map(|(name, limit)| {
+            let name = name.strip_prefix(LIMIT)?;
+            Some((name, limit.rule, limit.value.as_str()))
+        })
     }
 
     fn put(&mut self, name: &str, rule: Rule, value: String) {
@@ -254,9 +276,12 @@ mod tests {
         let key: Key = SMALL.parse().unwrap();
         assert_eq!(key.to_string(), SMALL);
         assert_eq!(key.reads, 1..=3);
+        assert_eq!(key.limits().collect::<Vec<_>>(), [("q", Rule::Le, "2")]);
         // As a line of a file, with what this version does not know, and in another order.
         let other = SMALL.replace(",reads=1-3", ",colour=red") + ",reads=1-3\n";
-        assert_eq!(other.parse(), Ok(key));
+        assert_eq!(other.parse(), Ok(key.clone()));
+        assert_eq!(key.at_rest().to_string(), SMALL.replace(",needs=0x4", ""));
+        assert_eq!(key.digest(), key.at_rest().digest());
     }
 
     #[test]

@@ -68,7 +68,7 @@ fn run(cli: Cli) -> Result {
         sysfs: Sysfs { root: cli.sysfs },
     };
     match cli.command {
-        Command::Inventory { yaml } => inventory::run(&io, &registry, yaml),
+        Command::Inventory(form) => inventory::run(&io, &registry, form),
         Command::Describe { source } => describe::run(&io, &registry, &Source::new(&source)),
         Command::Check {
             source,

@@ -308,6 +308,17 @@ impl Registry {
         all.find(|profile| profile.uuid.0 == uuid)
     }
 
+    /// The names of features of a profile, of which feature 0 is the lowest bit.
+    pub(crate) fn feature_names(&self, profile: &str, mask: u128) -> impl Iterator<Item = &str> {
+        let profile = self.profile(profile);
+        let known = profile.map_or(&[][..], |known| &known.features).iter();
+        let there = known.filter(move |feature| {
+            let bit = mask.checked_shr(feature.bit).unwrap_or(0);
+            bit & 1 != 0
+        });
+        there.map(|feature| feature.name.as_str())
+    }
+
     /// The fields of a structure of the container; none if it is unknown.
     pub(crate) fn structure(&self, name: &str) -> &[Field] {
         let mut all = self.container.structures.iter();

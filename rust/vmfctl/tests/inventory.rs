@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! inventory: all devices of a host that can be migrated.
+//! inventory: all devices of a host that can be migrated, and the forms that schedulers read.
 
 #![allow(missing_docs, clippy::arithmetic_side_effects)]
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic)]
@@ -11,11 +11,11 @@ use std::{
     collections::BTreeMap,
     fs,
     os::unix::fs::symlink,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use common::*;
-use serde_json::Value as Json;
+use serde_json::{json, Value as Json};
 use vmf::{profile::igbvf_82576::PROFILE, Config};
 
 const MDEV: &str = "82576000-0000-4000-8000-00000000000a";
@@ -141,6 +141,125 @@ fn example(name: &str) -> Host {
     host
 }
 
+/// What the guide shows is what the tool writes.
+#[test]
+fn documented_examples() {
+    let host = example("inventory-documented");
+    for (form, file) in [
+        ("--nfd", "inventory-nfd.txt"),
+        ("--nova", "inventory-nova.txt"),
+    ] {
+        let said = host.inventory(&[form]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = path.join("../../Documentation/admin-guide").join(file);
+        let documented = fs::read_to_string(&path).unwrap();
+        assert_eq!(said.out, documented, "{}", path.display());
+    }
+}
+
+#[test]
+fn labels_are_labels() {
+    let said = example("inventory-labels").inventory(&["--nfd"]).out;
+    let mut count = 0;
+    for line in said.lines().filter(|line| !line.starts_with('#')) {
+        let (key, value) = line.split_once('=').unwrap();
+        let (namespace, name) = key.split_once('/').unwrap();
+        assert!(namespace.ends_with(".feature.node.kubernetes.io"), "{line}");
+        for part in [name, value] {
+            let inner = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+            assert!(
+                (1..=63).contains(&part.len()) && part.bytes().all(inner),
+                "{line}"
+            );
+            let bytes = part.as_bytes();
+            assert!(bytes[0].is_ascii_alphanumeric(), "{line}");
+            assert!(bytes[bytes.len() - 1].is_ascii_alphanumeric(), "{line}");
+        }
+        count += 1;
+    }
+    assert!(count > 10, "{said}");
+    // Comments that begin like this are directives.
+    assert!(!said.contains("# +"), "{said}");
+}
+
+#[test]
+fn labels_say_what_all_devices_have() {
+    let host = Host::new("inventory-common");
+    let at = |file: &str| format!("migration_format/{file}");
+    host.ours("0000:01:10.0");
+    host.ours("0000:01:10.2");
+    let prefix = "vmf.feature.node.kubernetes.io/vf.net.igbvf-82576";
+    let labels = || host.inventory(&["--nfd"]).out;
+    assert!(labels().contains(&format!("{prefix}.key=")));
+    assert!(labels().contains(&format!("{prefix}.feature.unicast-filters=true")));
+    let other = host.device("0000:01:10.2");
+    write(&other, &at("profile_version"), "1");
+    write(&other, &at("features"), "0x0");
+    write(&other, &at("limit_rx-queues"), "1");
+    write(&other, &at("limit_msix-vectors"), "5");
+    let said = labels();
+    for (label, there) in [
+        (".devices=2", true),
+        (".min=1", true),
+        (".max=1", true),
+        (".limit.rx-queues=1", true),
+        (".limit.msix-vectors", false),
+        (".feature.", false),
+        (".key=", false),
+    ] {
+        assert_eq!(
+            said.contains(&format!("{prefix}{label}")),
+            there,
+            "{label} {said}"
+        );
+    }
+    write(&other, &at("profile_floor"), "9");
+    write(&other, &at("profile_version"), "9");
+    assert!(!labels().contains(".max="), "no version is common to both");
+}
+
+/// Nova does not start if functions of one parent have other traits.
+#[test]
+fn traits_of_one_parent_are_equal() {
+    let host = example("inventory-traits");
+    let file = host.device("0000:01:10.2").join("migration_format");
+    write(&file, "profile_version", "1");
+    host.offers("0000:03:00.3", "stop-copy\n");
+    let said = host.inventory(&["--nova"]).out;
+    let mut traits: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let lines = said
+        .lines()
+        .filter_map(|line| line.strip_prefix("device_spec = "));
+    for line in lines {
+        let spec: Json = serde_json::from_str(line).unwrap();
+        assert_eq!(
+            (&spec["managed"], &spec["live_migratable"]),
+            (&json!("no"), &json!("yes"))
+        );
+        let list = spec["traits"].as_str().unwrap();
+        for name in list.split(',') {
+            let good =
+                |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+            assert!(
+                name.starts_with("CUSTOM_") && name.bytes().all(good),
+                "{name}"
+            );
+            assert!(name.len() <= 255);
+        }
+        let (parent, _) = spec["address"].as_str().unwrap().rsplit_once(':').unwrap();
+        traits.entry(parent.into()).or_default().push(list.into());
+    }
+    assert_eq!(traits.len(), 2, "{said}");
+    for list in traits.values() {
+        assert_eq!(list.len(), 2, "{said}");
+        assert_eq!(list[0], list[1]);
+    }
+    assert!(!said.contains("_V2"), "{said}");
+    assert!(!said.contains("PRE_COPY"), "{said}");
+    assert!(said.contains(&format!("# {MDEV} is no PCI function")));
+}
+
 #[test]
 fn every_kind_of_other_device() {
     let host = example("inventory-others");
@@ -219,6 +338,16 @@ alias vfio_pci:v000010DEd00002342sv*sd*bc*sc*i* nvgrace_gpu_vfio_pci
     assert_eq!(others["0000:01:10.4"]["profile"], NAME);
     assert_eq!(others["0000:03:00.2"]["features"]["dma-logging"], "depends");
     assert_eq!(others[MTTY]["kind"], "mediated device");
+    // What cannot be migrated after all, or is not known to be, is nothing for a scheduler.
+    let nova = host.inventory(&["--nova"]).out;
+    for address in [
+        "0000:09:00.1",
+        "0000:07:00.0",
+        "0000:03:00.4",
+        "0000:06:00.0",
+    ] {
+        assert!(!nova.contains(address), "{address}: {nova}");
+    }
     let text = host.inventory(&[]);
     for part in [
         "virtual function 15b3:101e",
@@ -256,15 +385,22 @@ fn devices_that_cannot_be_read() {
     said.has("migration_format/profile_floor: not a number in range");
     write(&file, "profile_floor", "1\n");
     write(&file, "descriptor", "no descriptor");
-    let said = host.inventory(&["--json"]);
+    let said = host.inventory(&["--nfd"]);
     assert_eq!(said.code, 3);
     said.has("0000:01:10.0: descriptor: ");
-    assert_eq!(said.json()["devices"].as_array().unwrap().len(), 2);
+    said.has("vf.net.igbvf-82576.devices=2");
 }
 
 #[test]
-fn hosts_without_and_inventories_of_older_tools() {
-    let host = Host::new("inventory-none");
+fn one_form_at_a_time() {
+    let host = Host::new("inventory-forms");
+    for forms in [
+        ["--nfd", "--nova"],
+        ["--nfd", "--json"],
+        ["--nova", "--yaml"],
+    ] {
+        assert_eq!(host.inventory(&forms).code, 2, "{forms:?}");
+    }
     host.inventory(&[])
         .has("node-1: no device that can be migrated");
     // What older tools have written has neither keys nor others.

@@ -63,6 +63,31 @@ pub(crate) struct Other {
     pub(crate) documented: Option<String>,
 }
 
+impl Other {
+    /// Whether its driver migrates it now, as far as that is known.
+    pub(crate) fn migrates(&self) -> bool {
+        let offers = self.offers.as_ref().is_none_or(|list| !list.is_empty());
+        self.state == State::Bound && offers && (self.foreign.is_some() || self.offers.is_some())
+    }
+
+    /// Whether it has one of what VFIO leaves to drivers, if that is known.
+    pub(crate) fn has(&self, feature: &str) -> Option<bool> {
+        if let Some(offers) = &self.offers {
+            let word = if feature == "dma-logging" {
+                "dirty-tracking"
+            } else {
+                feature
+            };
+            return Some(offers.iter().any(|offer| offer == word));
+        }
+        match self.features.get(feature)?.as_str() {
+            "always" => Some(true),
+            "never" => Some(false),
+            _ => None,
+        }
+    }
+}
+
 /// Looks for others.
 pub(crate) struct Finder<'a> {
     sysfs: &'a Sysfs,
