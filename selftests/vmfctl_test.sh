@@ -84,6 +84,9 @@ for_schedulers() {
 		vmfctl inventory --nova >lines && grep -q "\"address\":\"$a\"" lines
 }
 
+# The driver of the PF is asked about its VF.
+host_policy() { vmfctl inventory | grep 'host  *VF .* of .*not trusted, spoof check'; }
+
 uuid=82576000-0000-4000-8000-000000000003
 type=/sys/class/mdev_bus/igbvf_mdev/mdev_supported_types/igbvf_mdev-82576vf
 
@@ -110,7 +113,7 @@ wire() {
 }
 
 echo 'TAP version 13'
-echo '1..15'
+echo '1..16'
 ok inventory inventory_has_all
 ok describe vmfctl describe "$a"
 ok save save
@@ -124,12 +127,13 @@ ok driver_refuses_it_too driver_says_edom
 ok load vmfctl load "$b" stream
 ok keys keys
 ok for_schedulers for_schedulers
+ok host_policy host_policy
 if [ -d $type ]; then
 	ok software software
 	ok wire wire
 else
-	echo 'ok 14 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
-	echo 'ok 15 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 15 software # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
+	echo 'ok 16 wire # SKIP this kernel cannot emulate devices: no CONFIG_VFIO_MDEV'
 fi
 
 cd / && rm -rf "$dir"

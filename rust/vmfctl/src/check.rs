@@ -10,12 +10,20 @@ use crate::{
     cli::Io,
     failure::{errno_name, Failure, Outcome, Result},
     key::Key,
+    policy::{self, Guest, Policy},
     print,
     registry::Registry,
     source::Source,
     sysfs::{Address, Device},
     verdict::{self, Rule, Verdict},
 };
+
+/// What sends a stream.
+struct Sender {
+    preamble: Vec<u8>,
+    guest: Guest,
+    policy: Option<Policy>,
+}
 
 /// What one destination says.
 struct Answer {
@@ -60,7 +68,7 @@ pub(crate) fn run(
                 "a key is compared with another one: name a destination".into(),
             ))
         }
-        against => by_stream(io, registry, &source.preamble(&io.sysfs)?, against, version)?,
+        against => by_sender(io, registry, &sender(io, source)?, against, version)?,
     };
     let accepted = answers.iter().any(Answer::accepted);
     let mut out = io.out();
@@ -85,22 +93,40 @@ pub(crate) fn run(
     Ok(Outcome::of(accepted))
 }
 
+/// What is known of a source.
+fn sender(io: &Io, source: &Source) -> Result<Sender> {
+    if let Source::Device(address) = source {
+        let preamble = source.preamble(&io.sysfs)?;
+        return Ok(Sender {
+            guest: Guest::of_descriptor(&preamble),
+            policy: Policy::read(&io.sysfs, address),
+            preamble,
+        });
+    }
+    let (preamble, whole) = source.open_with_head()?;
+    Ok(Sender {
+        guest: Guest::of_stream(&preamble, whole),
+        policy: None,
+        preamble,
+    })
+}
+
 /// The verdicts of destinations that are no keys.
-fn by_stream(
+fn by_sender(
     io: &Io,
     registry: &Registry,
-    preamble: &[u8],
+    sender: &Sender,
     against: Option<&Source>,
     version: Option<u32>,
 ) -> Result<Vec<Answer>> {
     Ok(match against {
-        None => vec![by_registry(registry, preamble, version)?],
-        Some(Source::Device(bdf)) => vec![by_device(io, registry, preamble, bdf)?],
+        None => vec![by_registry(registry, &sender.preamble, version)?],
+        Some(Source::Device(bdf)) => vec![by_device(io, registry, sender, bdf)?],
         Some(other) => match other.inventory_or_preamble()? {
             Ok(inventory) => {
                 let judge = |device: &Device| Answer {
                     destination: format!("{} on {}", device.bdf, inventory.hostname),
-                    verdict: verdict::judge_for(registry, preamble, device),
+                    verdict: judge(registry, sender, device),
                     driver: None,
                 };
                 inventory.devices.iter().map(judge).collect()
@@ -111,7 +137,7 @@ fn by_stream(
                     .map_err(|error| Failure::Input(format!("{label}: {error}")))?;
                 let caps = verdict::of_descriptor(&descriptor)?;
                 let config: Vec<_> = descriptor.config().collect();
-                vec![answer(registry, preamble, label, &caps, &config)]
+                vec![answer(registry, &sender.preamble, label, &caps, &config)]
             }
         },
     })
@@ -159,6 +185,14 @@ fn answer(
     }
 }
 
+/// Judges on behalf of a device in an inventory or in sysfs, and of its host.
+fn judge(registry: &Registry, sender: &Sender, device: &Device) -> Verdict {
+    let mut verdict = verdict::judge_for(registry, &sender.preamble, device);
+    let (from, to) = (sender.policy.as_ref(), device.policy.as_ref());
+    policy::judge(&mut verdict, &sender.guest, from, to);
+    verdict
+}
+
 fn by_registry(registry: &Registry, preamble: &[u8], version: Option<u32>) -> Result<Answer> {
     let caps = verdict::of_registry(registry, preamble, version)?;
     let destination = format!(
@@ -169,11 +203,11 @@ fn by_registry(registry: &Registry, preamble: &[u8], version: Option<u32>) -> Re
     Ok(answer(registry, preamble, destination, &caps, &[]))
 }
 
-fn by_device(io: &Io, registry: &Registry, preamble: &[u8], bdf: &Address) -> Result<Answer> {
+fn by_device(io: &Io, registry: &Registry, sender: &Sender, bdf: &Address) -> Result<Answer> {
     Ok(Answer {
         destination: bdf.to_string(),
-        verdict: verdict::judge_for(registry, preamble, &io.sysfs.device(bdf)?),
-        driver: io.sysfs.check(bdf, preamble)?,
+        verdict: judge(registry, sender, &io.sysfs.device(bdf)?),
+        driver: io.sysfs.check(bdf, &sender.preamble)?,
     })
 }
 

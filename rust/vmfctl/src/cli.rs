@@ -68,7 +68,8 @@ No VM and no open device is needed. A device is listed if
   * its driver is in the registry, or the kernel says in debugfs that it migrates
   * there is a driver for it: in modules.alias, as \"vfio_pci:\", or in the registry
 What a driver offers beyond its format is in debugfs, which takes root and CONFIG_VFIO_DEBUGFS; without it \
-the registry says what is so as a rule.
+the registry says what is so as a rule. What the host has decided about a function (address, VLAN, trust) \
+is asked of its physical function.
 
 Collect the JSON or YAML of all hosts for \"vmfctl matrix\" and \"vmfctl check\". The labels are for the \
 source \"local\" of node-feature-discovery; write them to a file whose name starts with a dot, in \
@@ -90,7 +91,9 @@ written, the driver is asked too, and neither may refuse
 What VMMs compare of configuration space is compared as well, where both ends are known: a VMM does so \
 when all memory was sent. Words that matter only to a function behind a port count always.
 
-What only differs is a warning, and no refusal.
+What the host of a destination has decided about a function is in no stream, and refuses a state at the \
+end of a migration. It is compared with what the guest has: with all of it if the source is a whole \
+stream. What cannot be known, and what only differs, is a warning, and no refusal.
 
 A check is advice: what the destination can do may change until the migration.";
 

@@ -22,6 +22,7 @@ mod layout;
 mod matrix;
 mod modules;
 mod parts;
+mod policy;
 mod print;
 mod progress;
 mod registry;

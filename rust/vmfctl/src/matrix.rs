@@ -10,6 +10,7 @@ use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
     inventory::Inventory,
+    policy::{self, Guest},
     print,
     registry::Registry,
     source::Source,
@@ -48,14 +49,18 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
                 device.bdf, from.host
             ))
         })?;
+        let guest = Guest::of_descriptor(&preamble);
         for to in &all {
             if (from.host, &device.bdf) == (to.host, &to.device.bdf) {
                 continue;
             }
+            let mut verdict = verdict::judge_for(registry, &preamble, to.device);
+            let (there, here) = (device.policy.as_ref(), to.device.policy.as_ref());
+            policy::judge(&mut verdict, &guest, there, here);
             pairs.push(Pair {
                 from: *from,
                 to: *to,
-                verdict: verdict::judge_for(registry, &preamble, to.device),
+                verdict,
             });
         }
     }
@@ -67,6 +72,7 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
                 "source": {"host": pair.from.host, "bdf": pair.from.device.bdf},
                 "destination": {"host": pair.to.host, "bdf": pair.to.device.bdf},
                 "accepted": pair.verdict.accepted(),
+                "warnings": pair.verdict.warnings(),
                 "error": pair.verdict.error_json(),
                 "no_verdict": pair.verdict.unknown,
             })

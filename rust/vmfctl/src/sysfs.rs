@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::bus::Kind;
 use crate::{
     failure::{Failure, Result},
+    policy::Policy,
     tree::hex,
 };
 
@@ -112,6 +113,8 @@ pub(crate) struct Device {
     pub(crate) registry_revision: u32,
     #[serde(default)]
     pub(crate) target_profile_version: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) policy: Option<Policy>,
     /// Hexadecimal: file header and DESCRIPTOR, as they would be sent.
     pub(crate) descriptor: String,
 }
@@ -200,6 +203,7 @@ impl Sysfs {
             stream_max: read_number(&dir.join("stream_max"))?,
             registry_revision: small("registry_revision")?,
             target_profile_version: small("target_profile_version")?,
+            policy: Policy::read(self, address),
             descriptor,
         })
     }

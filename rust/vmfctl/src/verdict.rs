@@ -362,13 +362,21 @@ fn rule(
 
 /// Reads a whole stream as a destination with `caps` does; the outer error is that of the input.
 pub(crate) fn verify(
-    mut input: impl Read,
+    input: impl Read,
     caps: &Capabilities,
 ) -> io::Result<core::result::Result<u64, vmf::Error>> {
     let Some(profile) = profile::find(caps.profile_name) else {
         return Err(io::Error::other("the profile is unknown"));
     };
-    let mut verifier = Verifier::new(profile);
+    read(input, caps, &mut Verifier::new(profile))
+}
+
+/// The same for whoever wants to have the content.
+pub(crate) fn read(
+    mut input: impl Read,
+    caps: &Capabilities,
+    visitor: &mut impl Visitor,
+) -> io::Result<core::result::Result<u64, vmf::Error>> {
     let mut reader = Reader::new(*caps, crc(), vec![0; caps.buffer_len()]);
     let mut chunk = vec![0; 1 << 16];
     loop {
@@ -379,16 +387,8 @@ pub(crate) fn verify(
         if len == 0 {
             return Ok(reader.finish().map(|()| reader.offset()));
         }
-        if let Err(error) = feed(&mut reader, chunk.get(..len).unwrap_or(&[]), &mut verifier) {
+        if let Err(error) = reader.feed(chunk.get(..len).unwrap_or(&[]), visitor) {
             return Ok(Err(error));
         }
     }
-}
-
-fn feed(
-    reader: &mut Reader<Vec<u8>>,
-    bytes: &[u8],
-    visitor: &mut impl Visitor,
-) -> core::result::Result<(), vmf::Error> {
-    reader.feed(bytes, visitor).map(|_| ())
 }

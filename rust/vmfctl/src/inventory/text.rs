@@ -45,7 +45,7 @@ fn rows(device: &Device) -> Vec<Row> {
         .iter()
         .map(|(name, value)| format!("{name} {value}"))
         .collect();
-    let rows = vec![
+    let mut rows = vec![
         ("kind", device.kind.clone()),
         ("key", device.key.clone()),
         (
@@ -76,6 +76,9 @@ fn rows(device: &Device) -> Vec<Row> {
             ),
         ),
     ];
+    if let Some(policy) = &device.policy {
+        rows.push(("host", policy.text()));
+    }
     rows
 }
 

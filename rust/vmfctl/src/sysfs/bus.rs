@@ -77,6 +77,18 @@ impl Sysfs {
         Address::parse(dir.file_name()?.to_str()?)
     }
 
+    /// The number that its physical function has given to a virtual one.
+    pub(crate) fn vf_number(&self, address: &Address) -> Option<u32> {
+        let own = fs::canonicalize(self.device_dir(address)).ok()?;
+        let parent = fs::read_dir(self.parent_dir(address)).ok()?;
+        parent.flatten().find_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let number = name.strip_prefix("virtfn")?.parse().ok()?;
+            let other = fs::canonicalize(entry.path()).ok()?;
+            (other == own).then_some(number)
+        })
+    }
+
     /// Whether a driver has made a VFIO device of it.
     pub(crate) fn is_vfio(&self, address: &Address) -> bool {
         let entries = fs::read_dir(self.device_dir(address).join("vfio-dev"));
@@ -104,5 +116,10 @@ impl Sysfs {
     /// A file of the host that this sysfs is of.
     pub(crate) fn host_file(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.root.join("..").join(path)).ok()
+    }
+
+    /// Whether this is the sysfs of this host, so that the kernel can be asked for more.
+    pub(crate) fn is_own(&self) -> bool {
+        fs::canonicalize(&self.root).is_ok_and(|root| root == PathBuf::from("/sys"))
     }
 }
