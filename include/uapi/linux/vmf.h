@@ -453,6 +453,36 @@ struct vmf_feature_name {
  */
 
 /*
+ * Envelope
+ *
+ * A blob that nobody understands but the driver that has made it, with all the
+ * rest of a stream around it. The profile name is this one, a dot and the name
+ * of the format of the blob; version, features and limits of the descriptor
+ * are those of that format, and it is up to its driver what their numbers
+ * stand for. The identity is compared as it is with every profile: vendor,
+ * device, class, virtual function or not, subsystem and revision are equal
+ * unless the driver says otherwise.
+ */
+
+/* What the name of the profile begins with; a dot and a name follow. */
+#define VMF_ENVELOPE_NAME				"envelope"
+
+/* The UUID, 57c2f051-71a2-4709-8d75-c0666504391f. */
+#define VMF_ENVELOPE_UUID				"\x57\xc2\xf0\x51\x71\xa2\x47\x09\x8d\x75\xc0\x66\x65\x04\x39\x1f"
+
+/* Longest stream of any format, in bytes. */
+#define VMF_ENVELOPE_STREAM_MAX				0x04000000
+
+/*
+ * Type of section blob: The blob, which may come in fragments whatever its
+ * length.
+ */
+#define VMF_ENVELOPE_TYPE_BLOB				0x10001
+
+/* Longest blob of any format, in bytes. */
+#define VMF_ENVELOPE_BLOB_MAX				0x03e00000
+
+/*
  * Profile vf.net.igbvf-82576
  *
  * Virtual function of the Intel 82576.

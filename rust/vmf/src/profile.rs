@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod envelope;
 pub mod igbvf_82576;
 mod presence;
 mod ranges;
@@ -65,10 +66,13 @@ pub trait Carried: Sized {
     fn loaded(loader: &Self::Loader) -> Option<&Self>;
 }
 
-/// All profiles.
+/// All profiles that say what a stream carries.
 pub static ALL: &[&Profile] = &[&igbvf_82576::PROFILE];
 
-/// Returns the profile with this name.
+/// Returns the profile with this name; that of an envelope is another for each format.
 pub fn find(name: &str) -> Option<&'static Profile> {
-    ALL.iter().copied().find(|profile| profile.name == name)
+    match envelope::format(name) {
+        Some(_) => Some(&envelope::PROFILE),
+        None => ALL.iter().copied().find(|profile| profile.name == name),
+    }
 }

@@ -113,3 +113,18 @@ pub const KEY_PROVIDER_VERSION: u16 = 66;
 pub const KEY_PROVIDER_FIRMWARE: u16 = 67;
 /// Attribute key: The operating system of the host.
 pub const KEY_PROVIDER_OS: u16 = 68;
+
+/// What the name of the profile of an envelope begins with; a dot and a name follow.
+pub const ENVELOPE_NAME: &str = "envelope";
+/// The UUID of the profile of all envelopes.
+pub const ENVELOPE_UUID: [u8; 16] = [
+    0x57, 0xc2, 0xf0, 0x51, 0x71, 0xa2, 0x47, 0x09, 0x8d, 0x75, 0xc0, 0x66, 0x65, 0x04, 0x39, 0x1f,
+];
+/// The longest stream of any format in an envelope, in bytes.
+pub const ENVELOPE_STREAM_MAX: u64 = 0x4000000;
+/// Section type of an envelope: the blob, which may come in fragments whatever its length.
+pub const KIND_BLOB: u32 = 0x10001;
+/// The newest schema of section `blob`.
+pub const BLOB_SCHEMA: u16 = 1;
+/// The longest payload of section `blob`, in bytes.
+pub const BLOB_MAX: u32 = 0x3e00000;

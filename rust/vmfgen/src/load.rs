@@ -27,6 +27,7 @@ pub(crate) fn registry(dir: &Path) -> Result<Registry> {
     Ok(Registry {
         container: files.read(&index.container, "container")?,
         profiles: files.read_all(&index.profiles, "profile")?,
+        envelope: files.read(&index.envelope, "envelope")?,
         tuples: tuples.tuples,
         device_quirks: tuples.device_quirks,
         foreign: files.read_all(&index.foreign, "foreign")?,

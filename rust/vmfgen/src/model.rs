@@ -6,10 +6,11 @@
 //! are those of the export, too: what is left out in YAML is explicit there.
 
 mod contract;
+mod envelope;
 pub(crate) mod foreign;
 mod profile;
 
-pub(crate) use self::{contract::*, profile::*};
+pub(crate) use self::{contract::*, envelope::*, profile::*};
 
 use crate::types::{Content, FieldType};
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,7 @@ pub(crate) struct Registry {
     pub(crate) index: Index,
     pub(crate) container: Container,
     pub(crate) profiles: Vec<Profile>,
+    pub(crate) envelope: Envelope,
     pub(crate) tuples: Vec<Tuple>,
     pub(crate) device_quirks: Vec<DeviceQuirk>,
     /// Formats that others have defined.
@@ -34,6 +36,7 @@ pub(crate) struct Index {
     pub(crate) revision: u32,
     pub(crate) container: String,
     pub(crate) profiles: Vec<String>,
+    pub(crate) envelope: String,
     pub(crate) tuples: String,
     #[serde(default)]
     pub(crate) foreign: Vec<String>,

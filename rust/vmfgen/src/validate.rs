@@ -5,6 +5,7 @@
 mod checks;
 mod container;
 mod contract;
+mod envelope;
 mod foreign;
 mod layout;
 mod profile;
@@ -41,6 +42,7 @@ pub(crate) fn registry(registry: &Registry, vectors: &Path) -> Result<(), Refuse
     unique(&mut place, "name", each(|profile| &profile.name));
     unique(&mut place, "uuid", each(|profile| &profile.uuid));
     unique(&mut place, "module", each(|profile| &profile.module));
+    envelope::check(registry, &frame, &mut problems.of(&index.envelope));
     tuples::check(registry, &mut problems.of(&index.tuples));
     foreign::check(registry, &mut problems);
     problems.verdict()

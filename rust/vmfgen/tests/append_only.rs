@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{each, source, Tree, CONTAINER, INDEX, PROFILE, TUPLES};
+use common::{each, source, Tree, CONTAINER, ENVELOPE, INDEX, PROFILE, TUPLES};
 use serde_json::Value;
 use std::fs;
 
@@ -77,6 +77,19 @@ fn container() {
         structures/end/fields/total/doc = "Said better."
     "#;
     allowed("container-grows", CONTAINER, more);
+}
+
+#[test]
+fn envelope() {
+    let cases = r#"
+        name = "parcel" => : envelope.name: was "envelope", is "parcel"
+        uuid = "00000000-0000-0000-0000-000000000001" => : envelope.uuid: was
+        stream-max = 134217728 => : envelope.stream-max: was 67108864, is 134217728
+        section/type = 65538 => : envelope.section.type: was 65537, is 65538
+        section/length-max = 1048576 => : envelope.section.length-max: was 65011712, is 1048576
+    "#;
+    frozen("envelope", ENVELOPE, cases);
+    allowed("envelope-said-better", ENVELOPE, r#"doc = "Said better.""#);
 }
 
 #[test]

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{each, Tree, CONTAINER, INDEX, PROFILE, TUPLES};
+use common::{each, Tree, CONTAINER, ENVELOPE, INDEX, PROFILE, TUPLES};
 use std::fs;
 
 fn refused(name: &str, file: &str, cases: &str) {
@@ -40,6 +40,20 @@ fn shape() {
         TUPLES,
         "tuples/0/versions = [] => : tuples[QEMU's model of the 82576].versions: [] has",
     );
+}
+
+#[test]
+fn envelope() {
+    let cases = r#"
+        name = "vf" => : name: vf.net.igbvf-82576 would be a format in it
+        uuid = "58bc0add-fe7f-40a8-a167-bafa521ab699" => : uuid: it is that of vf.net.igbvf-82576
+        uuid = "58bc0add" => : uuid: "58bc0add" does not match
+        section/type = 65535 => : section[blob].type: 0xffff is not in the range of profiles
+        section/length-max = 65011713 => : section[blob].length-max: 65011713 is above 65011712, the most
+        stream-max = 65017847 => : stream-max: 65017847, but a stream can have 65017848 bytes
+        section/critical = false => : section: Additional properties are not allowed ('critical'
+    "#;
+    refused("envelope", ENVELOPE, cases);
 }
 
 #[test]

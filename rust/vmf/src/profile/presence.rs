@@ -7,6 +7,7 @@ use crate::{
     descriptor::Descriptor,
     error::{Code, Refusal},
     reader::Section,
+    registry::PAYLOAD_MAX,
 };
 
 /// The sections that have arrived, and the version by which they are judged.
@@ -46,10 +47,12 @@ impl Presence {
             let (got, want) = (got.into(), want.into());
             Err(Refusal::new(Code::IlSeq, reason, got, want))
         };
-        if section.more {
+        let spec = profile.section(kind);
+        // What fits a section comes in one.
+        if section.more && spec.is_none_or(|spec| spec.len_max <= PAYLOAD_MAX) {
             return refuse("fragmented section", 0, 0);
         }
-        if let Some(spec) = profile.section(kind) {
+        if let Some(spec) = spec {
             if spec.introduced > self.version {
                 let want = spec.introduced;
                 return refuse("section of a later version", self.version, want);

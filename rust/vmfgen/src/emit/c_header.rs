@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     model::{
-        ConfigWords, Constant, ConstantValue, Container, Field, Flag, Profile, Registry, Section,
+        ConfigWords, Constant, ConstantValue, Container, Envelope, Field, Flag, Profile, Registry,
+        Section,
     },
     types::Int,
 };
@@ -38,6 +39,7 @@ pub(super) fn file(registry: &Registry) -> File {
         "The revision of the registry.",
     );
     header.container(&registry.container);
+    header.envelope(&registry.envelope);
     for profile in &registry.profiles {
         header.profile(profile);
     }
@@ -178,6 +180,40 @@ impl Header {
         self.line(" */\n");
     }
 
+    fn envelope(&mut self, envelope: &Envelope) {
+        self.comment(&["Envelope", "", &sentence(&envelope.doc)]);
+        self.line("");
+        let name = format!("\"{}\"", envelope.name);
+        let doc = "What the name of the profile begins with; a dot and a name follow.";
+        self.define("VMF_ENVELOPE_NAME", &name, doc);
+        self.uuid("VMF_ENVELOPE", &envelope.uuid);
+        let max = number(envelope.stream_max.into());
+        let doc = "Longest stream of any format, in bytes.";
+        self.define("VMF_ENVELOPE_STREAM_MAX", &max, doc);
+        let section = &envelope.section;
+        let prefix = format!("VMF_ENVELOPE_{}", upper(&section.name));
+        let kind = format!("{:#x}", section.kind);
+        let doc = format!("Type of section {}: {}", section.name, section.doc);
+        self.define(
+            &format!("VMF_ENVELOPE_TYPE_{}", upper(&section.name)),
+            &kind,
+            &doc,
+        );
+        let max = number(section.length_max.into());
+        let doc = format!("Longest {} of any format, in bytes.", section.name);
+        self.define(&format!("{prefix}_MAX"), &max, &doc);
+    }
+
+    fn uuid(&mut self, prefix: &str, uuid: &str) {
+        let digits: Vec<_> = uuid.chars().filter(|c| *c != '-').collect();
+        let digits: Vec<_> = digits.chunks(2).map(String::from_iter).collect();
+        self.define(
+            &format!("{prefix}_UUID"),
+            &bytes(digits.iter().map(String::as_str)),
+            &format!("The UUID, {uuid}."),
+        );
+    }
+
     fn profile(&mut self, profile: &Profile) {
         let prefix = format!("VMF_{}", upper(&profile.module));
         self.comment(&[
@@ -192,14 +228,7 @@ impl Header {
             &format!("\"{}\"", profile.name),
             "The name.",
         );
-        let uuid: Vec<_> = profile.uuid.chars().filter(|c| *c != '-').collect();
-        let uuid: Vec<_> = uuid.chunks(2).map(String::from_iter).collect();
-        let doc = format!("The UUID, {}.", profile.uuid);
-        self.define(
-            &format!("{prefix}_UUID"),
-            &bytes(uuid.iter().map(String::as_str)),
-            &doc,
-        );
+        self.uuid(&prefix, &profile.uuid);
         if let Some(newest) = profile.newest() {
             let version = newest.version.to_string();
             self.define(

@@ -30,6 +30,7 @@ pub(crate) fn export(registry: &Registry) -> Result<Value> {
         "registry": { "name": index.name, "doc": index.doc, "revision": index.revision },
         "container": registry.container,
         "profiles": registry.profiles,
+        "envelope": registry.envelope,
         "tuples": registry.tuples,
         "device-quirks": registry.device_quirks,
         "foreign": registry.foreign,

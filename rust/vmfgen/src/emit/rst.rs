@@ -5,6 +5,7 @@
 mod compatibility;
 mod container;
 mod contract;
+mod envelope;
 mod foreign;
 mod grid;
 mod profile;
@@ -20,6 +21,7 @@ const WIDTH: usize = 80;
 pub(super) fn files(registry: &Registry) -> Vec<File> {
     let mut files = container::files(&registry.container);
     files.extend(registry.profiles.iter().map(profile::file));
+    files.push(envelope::file(&registry.envelope));
     files.push(compatibility::file(registry));
     files.extend(foreign::files(registry));
     files

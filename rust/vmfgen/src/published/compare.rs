@@ -69,10 +69,13 @@ const LISTS: [List; 26] = [
 pub(super) fn registries(old: &Value, new: &Value, place: &mut Place<'_>) {
     Scope::default().value("container", &old["container"], &new["container"], place);
     Scope::default().value("tuples", &old["tuples"], &new["tuples"], place);
-    // Revision 1 had none.
+    // Revision 1 had none, and no envelope.
     let quirks = "device-quirks";
     if !old[quirks].is_null() {
         Scope::default().value(quirks, &old[quirks], &new[quirks], place);
+    }
+    if !old["envelope"].is_null() {
+        Scope::default().value("envelope", &old["envelope"], &new["envelope"], place);
     }
     for old in elements(old, "profiles") {
         let mut place = place.item("profiles", label(old, "name"));

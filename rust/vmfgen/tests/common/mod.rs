@@ -14,6 +14,7 @@ use std::{
 };
 
 pub const CONTAINER: &str = "container.yaml";
+pub const ENVELOPE: &str = "envelope.yaml";
 pub const INDEX: &str = "registry.yaml";
 pub const PROFILE: &str = "profiles/vf.net.igbvf-82576.yaml";
 pub const TUPLES: &str = "tuples.yaml";
@@ -38,7 +39,7 @@ impl Tree {
         let _ = fs::remove_dir_all(&dir);
         let tree = Self { dir };
         fs::create_dir_all(tree.registry().join("profiles")).unwrap();
-        for file in [CONTAINER, INDEX, PROFILE, TUPLES, "schema.yaml"] {
+        for file in [CONTAINER, ENVELOPE, INDEX, PROFILE, TUPLES, "schema.yaml"] {
             fs::copy(source(file), tree.registry().join(file)).unwrap();
         }
         // The real one may be far on; here the first revision is due. Formats of others only take

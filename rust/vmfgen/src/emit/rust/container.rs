@@ -8,7 +8,7 @@ use crate::{
         text::{camel, lines, lower, sentence, upper, with_unit},
         File,
     },
-    model::{Constant, ConstantValue, Container, ErrorCode, Flag, Numbered, Registry},
+    model::{Constant, ConstantValue, Container, Envelope, ErrorCode, Flag, Numbered, Registry},
 };
 
 pub(super) fn files(registry: &Registry) -> Vec<File> {
@@ -96,8 +96,60 @@ fn numbers(registry: &Registry) -> String {
             let name = format!("KEY_{}", upper(&attribute.name));
             constant(&about, &name, "u16", &attribute.key.to_string())
         }),
+        envelope(&registry.envelope),
     ]
     .join("\n\n")
+}
+
+fn envelope(envelope: &Envelope) -> String {
+    let section = &envelope.section;
+    let uuid: Vec<_> = envelope.uuid.chars().filter(|c| *c != '-').collect();
+    let uuid = lines(&uuid.chunks(2).collect::<Vec<_>>(), |byte| {
+        format!("0x{},", String::from_iter(*byte))
+    });
+    let number = |number: u32| hex(number.into());
+    [
+        constant(
+            "What the name of the profile of an envelope begins with; a dot and a name follow.",
+            "ENVELOPE_NAME",
+            "&str",
+            &format!("\"{}\"", envelope.name),
+        ),
+        constant(
+            "The UUID of the profile of all envelopes.",
+            "ENVELOPE_UUID",
+            "[u8; 16]",
+            &format!("[{uuid}]"),
+        ),
+        constant(
+            "The longest stream of any format in an envelope, in bytes.",
+            "ENVELOPE_STREAM_MAX",
+            "u64",
+            &number(envelope.stream_max),
+        ),
+        constant(
+            &format!("Section type of an envelope: {}", lower(&section.doc)),
+            &format!("KIND_{}", upper(&section.name)),
+            "u32",
+            &number(section.kind),
+        ),
+        constant(
+            &format!("The newest schema of section `{}`.", section.name),
+            &format!("{}_SCHEMA", upper(&section.name)),
+            "u16",
+            &section.schema.to_string(),
+        ),
+        constant(
+            &format!(
+                "The longest payload of section `{}`, in bytes.",
+                section.name
+            ),
+            &format!("{}_MAX", upper(&section.name)),
+            "u32",
+            &number(section.length_max),
+        ),
+    ]
+    .concat()
 }
 
 fn constant(about: &str, name: &str, ty: &str, value: &str) -> String {
