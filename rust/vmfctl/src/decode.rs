@@ -67,7 +67,7 @@ fn text_document<R: Read>(out: &mut dyn Write, parts: &mut Parts<'_, R>) -> Resu
         }
     }
     let (sections, len) = (parts.sections, parts.scanner.offset());
-    let profile = parts.profile().map_or("unknown", |profile| &profile.name);
+    let profile = parts.profile().unwrap_or("unknown").to_string();
     writeln!(out, "{sections} sections, {len} bytes, profile {profile}")?;
     for error in &parts.scanner.damage {
         writeln!(out, "{}", print::styled(print::RED, &error.to_string()))?;
@@ -135,7 +135,7 @@ fn json_document<R: Read>(
     }
     close_sections(out, &mut separator)?;
     let damage: Vec<_> = parts.scanner.damage.iter().map(error_json).collect();
-    let profile = parts.profile().map(|profile| &profile.name);
+    let profile = parts.profile();
     let len = parts.scanner.offset();
     writeln!(
         out,

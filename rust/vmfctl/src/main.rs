@@ -13,6 +13,7 @@ mod describe;
 mod diff;
 mod docs;
 mod encode;
+mod envelope;
 mod extract;
 mod failure;
 mod foreign;

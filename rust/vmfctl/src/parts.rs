@@ -6,9 +6,9 @@ use std::io::{self, Read};
 
 use crate::{
     layout::Layout,
-    registry::{Profile, Registry},
+    registry::Registry,
     scan::{Element, Scanner, Section},
-    tree::{Leaf, Node},
+    tree::{Leaf, Node, Value},
 };
 
 /// What a part is.
@@ -63,6 +63,8 @@ impl Part {
 pub(crate) struct Parts<'r, R> {
     pub(crate) scanner: Scanner<R>,
     layout: Layout<'r>,
+    /// The name of the profile in the descriptor.
+    name: Option<String>,
     /// Type, instance and fragment of the section before.
     last: (u32, u32, u32),
     /// The sections so far.
@@ -77,14 +79,16 @@ impl<'r, R: Read> Parts<'r, R> {
                 registry,
                 profile: None,
             },
+            name: None,
             last: (0, 0, 0),
             sections: 0,
         }
     }
 
-    /// The profile of the stream, once its descriptor was seen.
-    pub(crate) fn profile(&self) -> Option<&'r Profile> {
-        self.layout.profile
+    /// The name of the profile of the stream, once its descriptor was seen, if the profile is known.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        let known = self.layout.profile?;
+        Some(self.name.as_deref().unwrap_or(&known.name))
     }
 
     /// Returns the next part, or [`None`] at the end.
@@ -120,6 +124,7 @@ impl<'r, R: Read> Parts<'r, R> {
         let mut payload = self.payload(section, payload_at);
         if kind == vmf::registry::KIND_DESCRIPTOR {
             self.layout.profile = self.layout.profile_in(&payload);
+            self.name = name_in(&payload);
             // Once more, now that names of the profile are known.
             payload = self.payload(section, payload_at);
         }
@@ -172,4 +177,15 @@ impl<'r, R: Read> Parts<'r, R> {
             None => self.layout.content("", "", &section.payload, at),
         }
     }
+}
+
+/// The name of the profile in a decoded descriptor.
+fn name_in(payload: &Node) -> Option<String> {
+    let mut name = None;
+    payload.leaves("", &mut |path, leaf| {
+        if let (true, Value::Text(text)) = (path.ends_with(".profile_name.text"), &leaf.value) {
+            name = Some(text.clone());
+        }
+    });
+    name
 }

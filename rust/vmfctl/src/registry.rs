@@ -8,6 +8,7 @@
 use std::{fs, path::Path};
 
 use serde::{Deserialize, Deserializer};
+use vmf::profile::envelope;
 
 use crate::{
     failure::{Failure, Result},
@@ -22,7 +23,10 @@ const BUILT_IN: &str = include_str!("../../../Documentation/registry/registry.js
 pub(crate) struct Registry {
     pub(crate) registry: Head,
     pub(crate) container: Container,
+    /// That of envelopes, too.
     pub(crate) profiles: Vec<Profile>,
+    #[serde(default)]
+    envelope: Option<Envelope>,
     pub(crate) tuples: Vec<Tuple>,
     #[serde(default)]
     pub(crate) foreign: Vec<foreign::Entry>,
@@ -194,6 +198,32 @@ impl Profile {
     }
 }
 
+/// The profile of blobs that only their driver understands.
+#[derive(Deserialize, Debug)]
+struct Envelope {
+    name: String,
+    uuid: uuid::Text,
+    section: Section,
+}
+
+impl From<Envelope> for Profile {
+    fn from(envelope: Envelope) -> Self {
+        let section = Section {
+            content: "opaque".into(),
+            ..envelope.section
+        };
+        Self {
+            name: envelope.name,
+            uuid: envelope.uuid,
+            title: "a blob that only its driver understands".into(),
+            versions: Vec::new(),
+            features: Vec::new(),
+            limits: Vec::new(),
+            sections: vec![section],
+        }
+    }
+}
+
 /// A version of a profile.
 #[derive(Deserialize, Debug)]
 pub(crate) struct Version {
@@ -285,11 +315,11 @@ impl Registry {
     /// The registry in `path`, or the one that is built in.
     pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else {
-            return serde_json::from_str(BUILT_IN)
+            return Self::parse(BUILT_IN)
                 .map_err(|error| Failure::Input(format!("built-in registry: {error}")));
         };
         let text = fs::read_to_string(path).map_err(|error| Failure::io(path, &error))?;
-        serde_json::from_str(&text).map_err(|error| {
+        Self::parse(&text).map_err(|error| {
             Failure::Input(format!(
                 "{}: not a registry.json of this revision: {error}",
                 path.display()
@@ -297,8 +327,19 @@ impl Registry {
         })
     }
 
-    /// The profile with this name.
+    fn parse(text: &str) -> serde_json::Result<Self> {
+        let mut registry: Self = serde_json::from_str(text)?;
+        let envelope = registry.envelope.take().map(Profile::from);
+        registry.profiles.extend(envelope);
+        Ok(registry)
+    }
+
+    /// The profile with this name; that of an envelope goes on with the name of a format.
     pub(crate) fn profile(&self, name: &str) -> Option<&Profile> {
+        let name = match envelope::format(name) {
+            Some(_) => envelope::PROFILE.name,
+            None => name,
+        };
         self.profiles.iter().find(|profile| profile.name == name)
     }
 

@@ -12,6 +12,7 @@ use vmf::{
 
 use crate::{
     decode::error_json,
+    envelope,
     failure::{Failure, Result},
     registry::{Registry, Revisions},
     source,
@@ -73,6 +74,10 @@ pub(crate) fn of_registry(
     let named = parsed.map_or("", |known| known.profile_name());
     let name = tuple.map_or(named, |tuple| &tuple.profile);
     let profile = known(name)?;
+    if let Some(own) = parsed.and_then(|descriptor| of_envelope(&descriptor)) {
+        let version = version.unwrap_or(own.version);
+        return Ok(Capabilities { version, ..own });
+    }
 
     let listed = registry.tuples.iter().filter(|tuple| tuple.profile == name);
     let revisions: Vec<u8> = listed
@@ -93,6 +98,9 @@ pub(crate) fn of_registry(
 
 /// A device that sends `descriptor`: it takes at least what it sends.
 pub(crate) fn of_descriptor(descriptor: &Descriptor<'_>) -> Result<Capabilities> {
+    if let Some(caps) = of_envelope(descriptor) {
+        return Ok(caps);
+    }
     let profile = known(descriptor.profile_name())?;
     let mut caps = capabilities(profile, descriptor.version(), descriptor.presented())?;
     for limit in descriptor.limits() {
@@ -102,13 +110,25 @@ pub(crate) fn of_descriptor(descriptor: &Descriptor<'_>) -> Result<Capabilities>
     Ok(caps)
 }
 
+/// The same, if it sends envelopes.
+fn of_envelope(descriptor: &Descriptor<'_>) -> Option<Capabilities> {
+    profile::envelope::format(descriptor.profile_name())?;
+    Some(envelope::capabilities(descriptor))
+}
+
 /// A device in an inventory or in sysfs.
 fn of_device(device: &Device) -> Result<(Capabilities, Vec<ConfigWord>)> {
     let wrong = |what: &str| Failure::Input(format!("{}: {what}", device.bdf));
     let bytes = unhex(&device.descriptor).ok_or_else(|| wrong("descriptor is not hexadecimal"))?;
     let descriptor = descriptor(&bytes).map_err(|error| wrong(&format!("descriptor: {error}")))?;
     let profile = known(&device.profile)?;
-    let mut caps = capabilities(profile, device.profile_version, descriptor.presented())?;
+    let mut caps = match of_envelope(&descriptor) {
+        Some(caps) => Capabilities {
+            version: device.profile_version,
+            ..caps
+        },
+        None => capabilities(profile, device.profile_version, descriptor.presented())?,
+    };
     caps.floor = device.profile_floor;
     if device.subsystem_rule == "any" {
         caps.subsystem = Match::Any;
