@@ -70,6 +70,7 @@ fuzz_all() {
 	say "* fuzzing the codec for $((each * $#)) s: $*"
 	for target; do
 		fuzz_one "$target"
+		[[ $target != reader ]] || fuzz_sanitized
 	done
 	echo "# fuzz: $sum executions in all, $# targets"
 }
@@ -99,6 +100,33 @@ fuzz_one() {
 	new=$(cd "$TOP" && find "build/fuzz/artifacts/$target" -type f -newer "$dir/started")
 	echo "# to run it again: selftests/lab/run.sh fuzz -r $target ${new:-INPUT}"
 	echo "FAIL fuzz $target: ${new:-status $status}, see $log" >>"$NOTES"
+}
+
+# The reader in C goes along in every target that has a stream. This is the same with the
+# sanitizers of the C compiler, on streams that are damaged with their checksums right.
+fuzz_sanitized() {
+	local log=$dir/c-replay.log status=0
+	ensure_crates vmf
+	{
+		build_c_replay &&
+			in_cargo vmf run --quiet --offline --example mutants -- 20000 "$RANDOM" "$IN_TOP/build/fuzz" &&
+			in_root build/fuzz/c_replay <"$dir/mutants.bin"
+	} >"$log" 2>&1 || status=$?
+	echo "# fuzz: the reader in C with sanitizers: $(tail -n 1 "$log")"
+	if ((status == 0)); then
+		TOTAL_PASSED=$((TOTAL_PASSED + 1))
+		return
+	fi
+	TOTAL_FAILED=$((TOTAL_FAILED + 1))
+	tail -n 20 "$log" | sed 's/^/# /'
+	echo "FAIL fuzz of the reader in C: see $log, and $dir/mutants.bin" >>"$NOTES"
+}
+
+build_c_replay() {
+	in_root gcc -g -O1 -Wall -Werror -fsanitize=address,undefined -fno-sanitize-recover=all \
+		-DREPLAY -Du32=__u32 '-DARRAY_SIZE(a)=(sizeof(a) / sizeof((a)[0]))' \
+		-Iinclude -Iinclude/uapi -Iselftests/lib \
+		selftests/fuzz/src/c_reader.c selftests/lib/vmf_caps.c -o build/fuzz/c_replay
 }
 
 # fuzz_again TARGET FILE...: what a target makes of these inputs

@@ -198,11 +198,11 @@ static struct state_verdict judge_mailbox(const u8 *p)
 }
 
 /* What holds between fields. */
-static struct state_verdict judge_section(const u8 *p, const struct vmf_section *s)
+static struct state_verdict judge_between(u32 type, u32 instance, const u8 *p)
 {
-	switch (s->type) {
+	switch (type) {
 	case VMF_RX_QUEUE:
-		if (s->instance && vmf_get32(p, RX_QUEUE(psrtype)))
+		if (instance && vmf_get32(p, RX_QUEUE(psrtype)))
 			return bad(ERANGE, "psrtype", "rdh", "rdt");
 		return judge_ring(vmf_get32(p, RX_QUEUE(rdlen)), vmf_get32(p, RX_QUEUE(rdh)),
 				  vmf_get32(p, RX_QUEUE(rdt)), vmf_get32(p, RX_QUEUE(rxdctl)),
@@ -240,27 +240,30 @@ static struct state_verdict judge_fields(const u8 *payload, u32 type, judge_t ju
 	return v;
 }
 
+struct state_verdict state_judge_section(u32 type, u32 instance, const u8 *payload, size_t len)
+{
+	struct state_verdict v = judge_fields(payload, type, judge_damage);
+
+	if (!v.err)
+		v = judge_fields(payload, type, judge_range);
+	if (!v.err)
+		v = judge_between(type, instance, payload);
+	if (!v.err && omitted_if_zero(type) && all_zero(payload, len))
+		v = bad(ERANGE, "left out", NULL, NULL);
+	return v;
+}
+
 struct state_verdict state_judge(const struct mig_buf *stream)
 {
 	struct vmf_section all[VMF_SECTIONS_MAX];
-	struct state_verdict v;
-	const u8 *payload;
+	struct state_verdict v = fine();
 	int i, n;
 
 	n = vmf_walk(stream->data, stream->len, all, VMF_SECTIONS_MAX);
-	for (i = 0; i < n; i++) {
-		payload = stream->data + all[i].payload;
-		v = judge_fields(payload, all[i].type, judge_damage);
-		if (!v.err)
-			v = judge_fields(payload, all[i].type, judge_range);
-		if (!v.err)
-			v = judge_section(payload, &all[i]);
-		if (v.err)
-			return v;
-		if (omitted_if_zero(all[i].type) && all_zero(payload, all[i].len))
-			return bad(ERANGE, "left out", NULL, NULL);
-	}
-	return fine();
+	for (i = 0; i < n && !v.err; i++)
+		v = state_judge_section(all[i].type, all[i].instance,
+					stream->data + all[i].payload, all[i].len);
+	return v;
 }
 
 void state_settle(struct mig_buf *stream)

@@ -2,6 +2,8 @@
 #ifndef SELFTESTS_STATE_RULES_H
 #define SELFTESTS_STATE_RULES_H
 
+#include <stddef.h>
+
 #include <linux/types.h>
 
 #include "migration.h"
@@ -31,7 +33,10 @@ struct state_verdict {
 	const char *fields[3];
 };
 
-/* What a destination has to say of the sections of @stream, which is fine otherwise. */
+/* What a destination has to say of one section, whose length is right. */
+struct state_verdict state_judge_section(u32 type, u32 instance, const u8 *payload, size_t len);
+
+/* What it has to say of the sections of @stream, which is fine otherwise. */
 struct state_verdict state_judge(const struct mig_buf *stream);
 
 /*

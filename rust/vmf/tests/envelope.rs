@@ -7,6 +7,7 @@
 
 #![allow(missing_docs, clippy::indexing_slicing)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::arithmetic_side_effects)]
 
 mod common;
 
@@ -210,7 +211,8 @@ fn what_differs_is_refused_before_the_blob() {
         read(caps, &bytes).map_err(|error| (error.code, error.reason))
     };
     assert_eq!(changed(|_| ()), Ok(()));
-    let cases: [(fn(&mut Capabilities), Code, &str); 8] = [
+    type Case = (fn(&mut Capabilities), Code, &'static str);
+    let cases: [Case; 8] = [
         (|c| c.presented.vendor = 1, Code::XDev, "vendor id"),
         (|c| c.presented.subdevice = 1, Code::XDev, "subsystem id"),
         (

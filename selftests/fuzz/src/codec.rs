@@ -4,7 +4,7 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use vmf::profile::igbvf_82576::{Loader as StateLoader, State, PROFILE};
-use vmf::profile::Verifier;
+use vmf::profile::{envelope, Verifier};
 use vmf::registry::{
     KEY_FEATURES_OPTIONAL, KEY_FEATURES_REQUIRED, KEY_LIMITS, KEY_PRESENTED_CONFIG,
     KEY_PROVIDER_IDS, KEY_STREAM_MAX,
@@ -40,6 +40,8 @@ pub enum Profile {
     Newest,
     /// One with all that a profile can have.
     Wide,
+    /// A blob that only its driver understands.
+    Envelope,
 }
 
 const SECTIONS: &[SectionSpec] = &[
@@ -48,6 +50,12 @@ const SECTIONS: &[SectionSpec] = &[
     spec(0x10002, [1, 1], 0, 2, 4096),
     spec(0x10003, [2, 1], vmf::FLAG_VERIFY_ONLY, 1, 24),
 ];
+
+/// The section of an envelope, as a device has it whose blobs are short.
+const BLOB: &[SectionSpec] = &[SectionSpec {
+    len_max: 100,
+    ..envelope::PROFILE.sections[0]
+}];
 
 const fn spec(
     kind: u32,
@@ -100,7 +108,7 @@ fn igbvf(version: u32) -> Capabilities {
 
 impl Profile {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::First, Self::Newest, Self::Wide];
+    pub const ALL: [Self; 4] = [Self::First, Self::Newest, Self::Wide, Self::Envelope];
 
     /// What a destination can take.
     pub fn capabilities(self) -> Capabilities {
@@ -131,6 +139,23 @@ impl Profile {
                 stream_max: 16384,
                 ..igbvf(1)
             },
+            Self::Envelope => Capabilities {
+                subsystem: Match::Equal,
+                profile_uuid: envelope::PROFILE.uuid,
+                profile_name: "envelope.sample",
+                version: 7,
+                versions: &[Version {
+                    version: 7,
+                    min_reader: 5,
+                }],
+                floor: 3,
+                features: Features([0b1011, 1]),
+                limits: Limits::new(&[limit(1, Rule::Le)]),
+                policies: &[],
+                sections: BLOB,
+                stream_max: 16384,
+                ..igbvf(1)
+            },
         }
     }
 
@@ -143,7 +168,7 @@ impl Profile {
     pub fn loader(self) -> Loader {
         match self {
             Self::First | Self::Newest => Loader::State(Box::default()),
-            Self::Wide => Loader::None,
+            Self::Wide | Self::Envelope => Loader::None,
         }
     }
 
@@ -162,6 +187,16 @@ impl Profile {
                     }
                 }
                 Ok(())
+            })
+            .expect("the writer refused a good stream");
+        }
+        if self == Self::Envelope {
+            fields.required = Features([1, 0]);
+            return write(&fields, |writer| {
+                let [spec] = BLOB else { unreachable!() };
+                let more = spec.flags | vmf::FLAG_CONT;
+                writer.section(spec.kind, spec.schema, more, 0, &[1; 20])?;
+                writer.section(spec.kind, spec.schema, spec.flags, 0, &[2; 3])
             })
             .expect("the writer refused a good stream");
         }
@@ -325,9 +360,10 @@ fn compatible(descriptor: &Descriptor<'_>, caps: &Capabilities) {
     assert!(descriptor.stream_max() <= caps.stream_max);
 }
 
-/// The verdict of those who do not know the class of device; [`None`] for the made-up profile.
+/// The verdict of those who do not know the class of device; [`None`] for the made-up profiles.
 pub fn verify(profile: Profile, buffer_len: usize, bytes: &[u8]) -> Option<Result<(), Error>> {
-    if profile == Profile::Wide {
+    // Of the others there is no loader that looks at the sections.
+    if matches!(profile, Profile::Wide | Profile::Envelope) {
         return None;
     }
     let mut reader = Reader::new(profile.capabilities(), crc(false), vec![0; buffer_len]);
@@ -479,7 +515,7 @@ fn describe_again(descriptor: &Descriptor<'_>, writer: &mut Writer<'_>, payload:
 }
 
 /// The words of a set of features, those beyond what a profile can have left out.
-fn features(words: impl Iterator<Item = u64>) -> Features {
+pub fn features(words: impl Iterator<Item = u64>) -> Features {
     let mut features = Features::default();
     for (to, from) in features.0.iter_mut().zip(words) {
         *to = from;

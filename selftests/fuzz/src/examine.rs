@@ -8,6 +8,7 @@ use vmf::{Code, Descriptor, Error, Progress, Reader, Refusal, Section, Visitor};
 
 use crate::{
     assemble::{self, Payload, Stream},
+    c_reader,
     codec::{self, Profile},
     Prng,
 };
@@ -173,6 +174,7 @@ pub fn examine(profile: Profile, buffer_len: usize, bytes: &[u8]) -> bool {
     }
     if buffer_len >= profile.buffer_len() {
         preflight(profile, bytes);
+        c_reader::agree(profile, bytes);
     }
     if whole.result.is_err() {
         return false;

@@ -11,8 +11,11 @@
 //! - [`check`]: any descriptor payload, judged in three ways;
 //! - [`roundtrip`]: any state of a device, out and in again;
 //! - [`model`]: any guest of the device in `rust/igbvf_model`.
+//!
+//! Every stream that the codec judges is judged by the reader in C as well, see [`c_reader`].
 
 pub mod assemble;
+pub mod c_reader;
 pub mod codec;
 pub mod edit;
 pub mod examine;

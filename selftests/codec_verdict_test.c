@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The verdict of the reader in include/vmf on a descriptor that is fine in itself: each rule is
+ * broken once. Needs no device.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include <linux/kernel.h>
+#include <linux/types.h>
+
+#include <vmf/reader.h>
+#include <vmf/writer.h>
+
+#include "kselftest_harness.h"
+
+#include "vmf_caps.h"
+
+#define ROOM	4096
+
+static const struct vmf_part critical[] = {
+	{ .entry = { .type = VMF_TYPE_FEATURE_NAMES, .schema = 1, .min_reader = 1,
+		     .flags = VMF_FLAG_CRITICAL, .count_max = 1, .len_max = 64 },
+	  .since = 1, .feature = -1, .len_min = 1 },
+	VMF_ENVELOPE_PART(4096),
+};
+
+static const struct vmf_part later[] = {
+	{ .entry = { .type = VMF_ENVELOPE_TYPE_BLOB, .schema = 3, .min_reader = 2,
+		     .flags = VMF_FLAG_CRITICAL, .count_max = 1, .len_max = 64 },
+	  .since = 1, .feature = -1, .len_min = 1 },
+};
+
+static const struct vmf_part two[] = {
+	{ .entry = { .type = VMF_ENVELOPE_TYPE_BLOB, .schema = 1, .min_reader = 1,
+		     .flags = VMF_FLAG_CRITICAL, .count_max = 2, .len_max = 64 },
+	  .since = 1, .feature = -1, .len_min = 1 },
+};
+
+/* In PRE_COPY: what a destination says to a descriptor that is fine in itself. */
+TEST(a_descriptor_that_does_not_fit)
+{
+	const struct vmf_limit limits[] = {
+		{ .id = 1, .rule = VMF_RULE_LE, .value = 9 },
+		{ .id = 2, .rule = VMF_RULE_SUPERSET, .value = 6 },
+	}, bits[] = {
+		{ .id = 2, .rule = VMF_RULE_SUPERSET, .value = 4 },
+	}, rules[] = {
+		{ .id = 1, .rule = VMF_RULE_EQUAL, .value = 8 },
+	}, unknown[] = {
+		{ .id = 3, .rule = VMF_RULE_EQUAL, .value = 8 },
+	}, ignored[] = {
+		{ .id = 3, .rule = VMF_RULE_IGNORE, .value = 8 },
+	};
+	const struct {
+		const char *reason;
+		int error;
+		u16 device, subdevice;
+		u8 revision;
+		const char *name, *uuid;
+		u32 version, min_reader;
+		__u64 required[2], stream_max;
+		const struct vmf_limit *limits;
+		unsigned int nr_limits;
+		const struct vmf_part *parts;
+		unsigned int nr_parts;
+	} cases[] = {
+		{ "device id", EXDEV, .device = 1 },
+		{ "subsystem id", EXDEV, .subdevice = 1 },
+		{ "revision id", EXDEV, .revision = 1 },
+		{ "profile UUID", EXDEV, .uuid = VMF_IGBVF_82576_UUID },
+		{ "profile name", EXDEV, .name = VMF_ENVELOPE_NAME ".simple" },
+		{ "profile version too new", EOPNOTSUPP, .version = 4, .min_reader = 4 },
+		{ NULL, 0, .version = 4, .min_reader = 3 },
+		{ "profile version too old", EOPNOTSUPP, .version = 1, .min_reader = 1 },
+		{ "required features", EOPNOTSUPP, .required = { 1 << 7 } },
+		{ NULL, 0, .required = { 1 << 5 } },
+		{ "limit", EDOM, .limits = limits, .nr_limits = 2 },
+		{ "limit", EDOM, .limits = bits, .nr_limits = 1 },
+		{ "rule of a limit", EDOM, .limits = rules, .nr_limits = 1 },
+		{ "unknown limit", EOPNOTSUPP, .limits = unknown, .nr_limits = 1 },
+		{ NULL, 0, .limits = ignored, .nr_limits = 1 },
+		{ "unknown critical section", EOPNOTSUPP, .parts = critical, .nr_parts = 2 },
+		{ "schema of a critical section too new", EOPNOTSUPP, .parts = later,
+		  .nr_parts = 1 },
+		{ "number of section instances", EDOM, .parts = two, .nr_parts = 1 },
+		{ "stream_max", EFBIG, .stream_max = 8193 },
+	};
+	const __u64 none[2] = {};
+	struct vmf_caps source, caps = caps_sample();
+	struct vmf_buffer out = { .data = malloc(ROOM), .size = ROOM };
+	void *memory = malloc(vmf_reader_size(&caps));
+	struct vmf_reader reader;
+	struct vmf_writer writer;
+	unsigned int i;
+
+	ASSERT_NE(NULL, out.data);
+	ASSERT_NE(NULL, memory);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		source = caps_sample();
+		source.id.device = cases[i].device ?: source.id.device;
+		source.id.subdevice = cases[i].subdevice ?: source.id.subdevice;
+		source.id.revision = cases[i].revision ?: source.id.revision;
+		source.name = cases[i].name ?: source.name;
+		source.uuid = cases[i].uuid ?: source.uuid;
+		source.version = cases[i].version ?: source.version;
+		source.min_reader = cases[i].min_reader ?: source.min_reader;
+		source.stream_max = cases[i].stream_max ?: source.stream_max;
+		if (cases[i].limits) {
+			source.limits = cases[i].limits;
+			source.nr_limits = cases[i].nr_limits;
+		}
+		if (cases[i].parts) {
+			source.parts = cases[i].parts;
+			source.nr_parts = cases[i].nr_parts;
+		}
+		out.len = 0;
+		vmf_writer_start(&writer, vmf_buffer_put, &out);
+		ASSERT_EQ(0, vmf_writer_descriptor(&writer, &source, cases[i].required, none));
+		vmf_reader_init(&reader, &caps, memory, NULL, NULL);
+		EXPECT_EQ(-cases[i].error, vmf_reader_feed(&reader, out.data, out.len)) {
+			TH_LOG("case %u: %s", i, reader.why.reason);
+		}
+		if (cases[i].error) {
+			EXPECT_STREQ(cases[i].reason, reader.why.reason);
+			EXPECT_EQ(32, reader.why.at);
+		}
+	}
+	free(memory);
+	free(out.data);
+}
+
+TEST_HARNESS_MAIN
