@@ -131,30 +131,6 @@ static void vf_region_info(struct vf *vf, u32 index, struct vfio_region_info *in
 	ioctl_assert(vf_fd(vf), VFIO_DEVICE_GET_REGION_INFO, info);
 }
 
-static void vf_attach(struct vf *vf)
-{
-	struct vfio_pci_device *pci = vf->pci;
-	struct vfio_device_attach_iommufd_pt attach = {
-		.argsz = sizeof(attach),
-	};
-	char path[PATH_MAX];
-
-	if (vf->iommu->mode->container_path) {
-		device_group_setup(pci, vf->bdf);
-		vfio_container_set_iommu(pci);
-		__vfio_pci_group_get_device_fd(pci, vf->bdf, NULL);
-		VFIO_ASSERT_GE(pci->fd, 0, "VFIO_GROUP_GET_DEVICE_FD %s\n", vf->bdf);
-		return;
-	}
-
-	device_cdev_path(path, sizeof(path), vf->bdf);
-	pci->fd = open(path, O_RDWR);
-	VFIO_ASSERT_GE(pci->fd, 0, "open(%s) failed\n", path);
-	VFIO_ASSERT_EQ(__vfio_device_bind_iommufd(pci->fd, vf->iommu->iommufd, NULL), 0);
-	attach.pt_id = vf->iommu->ioas_id;
-	ioctl_assert(pci->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
-}
-
 struct vf *vf_open_mode(const char *bdf, const char *iommu_mode, struct guest_ram *ram)
 {
 	struct vfio_region_info bar0;
@@ -167,7 +143,7 @@ struct vf *vf_open_mode(const char *bdf, const char *iommu_mode, struct guest_ra
 	vf->pci = vfio_pci_device_alloc(bdf, vf->iommu);
 	for (i = 0; i < (int)ARRAY_SIZE(vf->pci->msi_eventfds); i++)
 		vf->pci->msi_eventfds[i] = -1;
-	vf_attach(vf);
+	device_open(vf->pci);
 
 	vf_region_info(vf, VFIO_PCI_CONFIG_REGION_INDEX, &vf->pci->config_space);
 	vf_region_info(vf, VFIO_PCI_BAR0_REGION_INDEX, &bar0);

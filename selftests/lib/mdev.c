@@ -19,8 +19,6 @@
 #include "binding.h"
 #include "mdev.h"
 
-#define TYPES	"/sys/class/mdev_bus/" MDEV_MODULE "/mdev_supported_types/"
-
 bool is_mdev(const char *address)
 {
 	return strlen(address) == 36 && address[8] == '-';
@@ -32,9 +30,18 @@ void device_path(char *path, size_t size, const char *address, const char *file)
 			address, file);
 }
 
+int mdev_create_of(const char *parent, const char *type, const char *uuid)
+{
+	char path[PATH_MAX];
+
+	snprintf_assert(path, sizeof(path),
+			"/sys/class/mdev_bus/%s/mdev_supported_types/%s/create", parent, type);
+	return sysfs_write(path, uuid);
+}
+
 int mdev_create(const char *uuid)
 {
-	return sysfs_write(TYPES MDEV_TYPE "/create", uuid);
+	return mdev_create_of(MDEV_MODULE, MDEV_TYPE, uuid);
 }
 
 int mdev_remove(const char *uuid)
@@ -45,7 +52,7 @@ int mdev_remove(const char *uuid)
 	return sysfs_write(path, "1");
 }
 
-void device_group_setup(struct vfio_pci_device *pci, const char *address)
+static void group_setup(struct vfio_pci_device *pci, const char *address)
 {
 	char path[PATH_MAX], target[PATH_MAX] = "";
 
@@ -70,4 +77,27 @@ void device_cdev_path(char *path, size_t size, const char *address)
 	VFIO_ASSERT_NOT_NULL(entry, "nothing in %s\n", path);
 	snprintf_assert(path, size, "/dev/vfio/devices/%s", entry->d_name);
 	closedir(dir);
+}
+
+void device_open(struct vfio_pci_device *pci)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+	};
+	char path[PATH_MAX];
+
+	if (pci->iommu->mode->container_path) {
+		group_setup(pci, pci->bdf);
+		vfio_container_set_iommu(pci);
+		__vfio_pci_group_get_device_fd(pci, pci->bdf, NULL);
+		VFIO_ASSERT_GE(pci->fd, 0, "VFIO_GROUP_GET_DEVICE_FD %s\n", pci->bdf);
+		return;
+	}
+
+	device_cdev_path(path, sizeof(path), pci->bdf);
+	pci->fd = open(path, O_RDWR);
+	VFIO_ASSERT_GE(pci->fd, 0, "open(%s) failed\n", path);
+	VFIO_ASSERT_EQ(__vfio_device_bind_iommufd(pci->fd, pci->iommu->iommufd, NULL), 0);
+	attach.pt_id = pci->iommu->ioas_id;
+	ioctl_assert(pci->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach);
 }

@@ -17,15 +17,16 @@ bool is_mdev(const char *address);
 /* Where @file of a device is in sysfs, whichever way it is addressed. */
 void device_path(char *path, size_t size, const char *address, const char *file);
 
-/* Make a device, and take it away; 0 or -errno. */
+/* Make a device, that of the module above or of another @parent, and take it away; 0 or -errno. */
 int mdev_create(const char *uuid);
+int mdev_create_of(const char *parent, const char *type, const char *uuid);
 int mdev_remove(const char *uuid);
 
 /*
- * What libvfio does for PCI functions only: the group of the device in its container, and
- * the path of its character device.
+ * What libvfio does for PCI functions only: open the device, in a container or by IOMMUFD;
+ * and the path of its character device.
  */
-void device_group_setup(struct vfio_pci_device *pci, const char *address);
+void device_open(struct vfio_pci_device *pci);
 void device_cdev_path(char *path, size_t size, const char *address);
 
 #endif /* SELFTESTS_MDEV_H */
