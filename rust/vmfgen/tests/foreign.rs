@@ -166,6 +166,39 @@ fn structures() {
     refused("in-use", IGB, cases);
 }
 
+/// What is made for programs leads to something, and says something of it.
+#[test]
+fn rules() {
+    let cases = r#"
+        checks/magic/rules/0/formats = ["v3"] => : checks[magic].rules[0].formats: there is no format v3
+        checks/magic/rules/0/of = "match.magic" => : checks[magic].rules[0].match.magic: there is nothing of that name
+        checks/magic/rules/0/of = "match.acc-magic.low" => : checks[magic].rules[0].match.acc-magic.low: there is nothing
+        checks/magic/rules/0/of = "match" => : checks[magic].rules[0].match: is no integer
+        checks/magic/rules/0/fits = "match" => : checks[magic].rules[0]:
+        checks/device/rules/0/destination - => : checks[device].rules[0].match.dev-id: is compared with nothing
+        checks/device/rules/0 = {"whole": "match", "at-most": 3} => : checks[device].rules[0]: there is nothing to compare
+        checks/device/rules/0 = {"known-tags": "match"} => : checks[device].rules[0].match: is not made of records
+        checks/device/rules/0/unless = {"field": "tag", "bit": 1} => : checks[device].rules[0].match.dev-id.unless: has to be with known-tags
+        checks/device/rules/0/key = ["dev-id"] => : checks[device].rules[0]: key has to be with what is listed
+        checks/device/rules/0/destination = "higher" => : checks[device].rules[0]
+        checks/complete/rules/0/required = true => : checks[complete].rules[0]: the length is compared with a number
+        checks/complete/rules/0/one-of - => : checks[complete].rules[0]: the length is compared with a number
+    "#;
+    refused("rules", HISI, cases);
+    let cases = r#"
+        checks/rate-limits/rules/0/key/0 = "service" => : checks[rate-limits].rules[0].state.sections.general.rate-limits.service: there is no such integer
+        checks/rate-limits/rules/0/key - => : checks[rate-limits].rules[0]: key has to be with
+        checks/capabilities/rules/0/of = "setup.config.capabilities" => : checks[capabilities].rules[0].setup.config.capabilities: there is nothing
+        checks/capabilities/rules/0 = {"known-tags": "setup"} => : checks[capabilities].rules[0].setup: has no tags
+    "#;
+    refused("listed", QAT, cases);
+    refused(
+        "unless",
+        MLX5,
+        "checks/tag/rules/0/unless/bit = 32 => : checks[tag].rules[0].records.unless: there is no such bit",
+    );
+}
+
 /// What is known of others may be mended, but whoever refers to an entry finds it.
 #[test]
 fn names_stay() {

@@ -3,8 +3,9 @@
 //! A driver that is not of this project, and what is known of its streams.
 
 mod layout;
+mod rule;
 
-pub(crate) use self::layout::*;
+pub(crate) use self::{layout::*, rule::*};
 
 use crate::types::{Base, ForeignType};
 use serde::{Deserialize, Serialize};
@@ -165,6 +166,8 @@ pub(crate) struct Check {
     pub(crate) errno: String,
     pub(crate) at: Place,
     pub(crate) then: Then,
+    #[serde(default)]
+    pub(crate) rules: Vec<Rule>,
     pub(crate) evidence: Vec<Evidence>,
 }
 

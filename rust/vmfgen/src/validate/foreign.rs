@@ -3,6 +3,7 @@
 //! Formats of others: each entry is whole, and a program could take a stream apart by it.
 
 mod layout;
+mod rules;
 
 use super::unique;
 use crate::{
@@ -24,6 +25,7 @@ pub(super) fn check(registry: &Registry, problems: &mut Problems) {
         );
         self::entry(entry, &mut place);
         layout::check(entry, &mut place);
+        rules::check(entry, &mut place);
         for other in entries.iter().take_while(|other| other.name != entry.name) {
             marks(entry, other, &mut place);
         }
