@@ -46,6 +46,20 @@ build_selftests() {
 		O="$IN_TOP/build/selftests/khdr-obj"
 }
 
+# Streams of other drivers, from the kernel's own structures, for the tests of vmfctl.
+build_foreign() {
+	mkdir -p "$BUILD/foreign"
+	in_root make -C "$KDIR" "-j$JOBS" M="$IN_TOP/selftests/foreign" \
+		MO="$IN_TOP/build/foreign" "${KFLAGS[@]}" modules
+}
+
+# Any lane will do: they have the same source.
+ensure_foreign() {
+	prepare debian
+	with_lock "$BUILD/foreign.lock" step foreign 'making streams of other drivers' \
+		"$BUILD/foreign.log" build_foreign
+}
+
 # ensure_built LANE
 ensure_built() {
 	with_lock "$BUILD/$1/lock" build_all "$1"

@@ -66,6 +66,7 @@ is_lane() { [[ $1 == debian || $1 == full || $1 == debug ]]; }
 # Counts what cargo says; a crate that does not build counts as one failure.
 cargo_tests() {
 	local crate nested log passed failed skipped status
+	ensure_foreign
 	for crate in "$TOP"/rust/*/Cargo.toml; do
 		crate=$(basename "$(dirname "$crate")")
 		log=${BUILD:?}/cargo-$crate.log
@@ -299,6 +300,7 @@ main() {
 	cargo)
 		ensure_root
 		ensure_crates "${1:?which crate}"
+		[[ ${1##*/} != vmfctl || ${2:-} != test ]] || ensure_foreign
 		in_cargo "$@"
 		;;
 	exec)
