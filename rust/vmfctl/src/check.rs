@@ -103,7 +103,7 @@ fn sender(io: &Io, source: &Source) -> Result<Sender> {
             preamble,
         });
     }
-    let (preamble, whole) = source.open_with_head()?;
+    let (preamble, whole) = source.with_head(source.open()?)?;
     Ok(Sender {
         guest: Guest::of_stream(&preamble, whole),
         policy: None,

@@ -95,6 +95,11 @@ What the host of a destination has decided about a function is in no stream, and
 end of a migration. It is compared with what the guest has: with all of it if the source is a whole \
 stream. What cannot be known, and what only differs, is a warning, and no refusal.
 
+Streams of another driver are compared with one another, by what that driver compares and in its order: \
+the destination is a device that sends the second one. It is also said which releases of the kernel \
+that write the one read the other. Without a destination this is as \"vmfctl verify\". Streams of \
+different drivers are not compared.
+
 A check is advice: what the destination can do may change until the migration.";
 
 const DECODE_HELP: &str = "\
@@ -124,7 +129,24 @@ A field is an object with offset, size and value, and where they apply names (of
 that are set), unit and meaning. Integers are numbers up to 2^53 and decimal strings above; bytes \
 are strings of lower-case hexadecimal digits; arrays of wider integers are lists. A structure that is \
 shorter or longer than its layout has a member rest with what is left over. \"vmfctl encode\" makes \
-the same bytes from the document again.";
+the same bytes from the document again.
+
+The stream of another driver is decoded as far as anything is published of its format, see \
+Documentation/userspace-api/vmf-field.rst. It is recognised by its first bytes; where another stream \
+could have them as well, it is said that it \"may be\" of that driver. What is opaque is marked with \
+who knows it; the last line says how many bytes are documented and how many opaque. Of an opaque part \
+of more than 64 KiB only the start is kept.
+
+With --json that is one document \"foreign-stream/1\":
+  document, registry            as above
+  driver, entry, format         of whom, in the registry and in sysfs, and in which of its formats
+  certainty                     certain, likely, or named (by --as)
+  native_order                  of integers that have that of the host
+  stream                        the parts by their names: fields as above, groups, lists
+  length, documented, opaque, unknown  numbers of bytes
+  damage                        what is not as documented
+
+A field that is opaque has a member known_by; one that is not all there has start in place of value.";
 
 const ENCODE_HELP: &str = "\
 Takes the document that \"vmfctl decode --json\" writes. Of a field only the value counts, and it \
@@ -138,7 +160,16 @@ damaged stream is made again as it was. The document has to fit in memory.";
 const VERIFY_HELP: &str = "\
 Reads all of a stream as a driver does: framing, CRCs, order, descriptor, ranges of all values, \
 completeness. The destination is a device as the registry promises it; whether the one at hand can \
-take the stream is for \"vmfctl check --against\" to say.";
+take the stream is for \"vmfctl check --against\" to say.
+
+Of the stream of another driver it says what the load of that driver would, as far as its source tells: \
+every comparison with what the stream has, the errno, and when it is given. What depends on the \
+destination or on the device is marked so and does not refuse. A stream that is damaged without the \
+driver noticing gives exit status 3.";
+
+const AS_HELP: &str = "\
+What the stream is, and not what it seems to be: \"vmf\", or a driver in the registry, as mlx5, or one \
+of its formats, as mlx5/images";
 
 const DIFF_HELP: &str = "\
 Compares two streams field by field. What follows from other fields (CRCs, sequence numbers, the \
@@ -146,9 +177,14 @@ content of END) is left out unless all of it is asked for.";
 
 const EXTRACT_HELP: &str = "\
 Finds streams in
-  * a migration file of QEMU (\"migrate file:...\", \"savevm\" to a file; no multifd, not compressed)
+  * a migration file of QEMU (\"migrate file:...\", \"savevm\" to a file), with mapped-ram or without
+  * a file of \"virsh save\"
   * a snapshot of cloud-hypervisor: its state.json or the directory with it
-  * any other file that has a stream in one piece
+  * any other file that has a VMF stream in one piece
+
+Streams of other drivers are named as far as they can be recognised. A file that is compressed is not \
+read; it is said which command undoes that. Neither is the channel of a multifd migration, which has \
+a part of each stream only.
 
 Without --output, what is found is listed. With several streams, .0, .1, ... is put behind the name.";
 
@@ -194,7 +230,7 @@ pub(crate) enum Command {
         /// The source: a descriptor, a stream, a device or a key
         #[arg(value_name = "SRC-DESC", value_hint = ValueHint::FilePath)]
         source: String,
-        /// The destination: a device, a descriptor, an inventory or a key
+        /// The destination: a device, a descriptor, a stream, an inventory or a key
         #[arg(value_name = "DESTINATION", value_hint = ValueHint::FilePath)]
         destination: Option<String>,
         /// The same
@@ -203,6 +239,8 @@ pub(crate) enum Command {
         /// The profile version of a destination that is taken from the registry
         #[arg(long, value_name = "N", conflicts_with_all = ["against", "destination"])]
         profile_version: Option<u32>,
+        #[command(flatten)]
+        format: Named,
     },
     /// Show every byte of a stream with its name
     #[command(after_long_help = DECODE_HELP)]
@@ -210,6 +248,8 @@ pub(crate) enum Command {
         /// The stream
         #[arg(value_hint = ValueHint::FilePath)]
         file: String,
+        #[command(flatten)]
+        format: Named,
     },
     /// Make a stream from the JSON of decode
     #[command(after_long_help = ENCODE_HELP)]
@@ -233,6 +273,8 @@ pub(crate) enum Command {
         /// The profile version of the destination; default: the newest
         #[arg(long, value_name = "N")]
         profile_version: Option<u32>,
+        #[command(flatten)]
+        format: Named,
     },
     /// Compare two streams field by field
     #[command(after_long_help = DIFF_HELP)]
@@ -320,6 +362,13 @@ pub(crate) struct Form {
     /// Write lines "device_spec" for Nova of OpenStack
     #[arg(long, conflicts_with_all = ["json", "yaml", "nfd"])]
     pub(crate) nova: bool,
+}
+
+/// The format of a stream, where it is not looked up.
+#[derive(Args, Debug)]
+pub(crate) struct Named {
+    #[arg(long = "as", value_name = "NAME", help = AS_HELP)]
+    pub(crate) name: Option<String>,
 }
 
 /// A device and a file.

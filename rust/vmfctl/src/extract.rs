@@ -2,33 +2,40 @@
 
 //! `vmfctl extract`: streams out of the files of VMMs.
 
-mod image;
 mod json;
+mod libvirt;
 mod qemu;
+mod search;
+mod summary;
 
 use std::{
-    fs::{self, File},
-    io::{self, BufReader, Read, Write},
+    fs::File,
+    io::{self, BufReader, Write},
     path::{Path, PathBuf},
 };
 
 use serde_json::json;
 
-use self::image::Image;
+use self::{libvirt::Content, search::Search, summary::Summary};
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
+    foreign,
+    image::{Image, Pieces},
     registry::Registry,
-    scan::{Element, Scanner},
+    scan::Scanner,
 };
 
 /// The name of the file in a snapshot of cloud-hypervisor that has the state of devices.
 const STATE_FILE: &str = "state.json";
 
+/// The first bytes of a channel of multifd, with its version.
+const MULTIFD_MAGIC: [u8; 8] = [0x11, 0x22, 0x33, 0x44, 0, 0, 0, 1];
+
 /// Where the bytes of a stream are.
 enum Place {
-    /// In pieces of the file: offsets and lengths.
-    Pieces(Vec<(u64, u64)>),
+    /// In pieces of the file.
+    Pieces(Pieces),
     /// In memory, because they were decoded.
     Memory(Vec<u8>),
 }
@@ -41,32 +48,22 @@ struct Found {
 }
 
 impl Found {
-    fn len(&self) -> u64 {
-        match &self.place {
-            Place::Pieces(pieces) => {
-                let lens = pieces.iter().map(|(_, len)| *len);
-                lens.fold(0, u64::saturating_add)
-            }
-            Place::Memory(bytes) => bytes.len() as u64,
+    /// A stream that is in one piece.
+    fn piece(at: u64, len: u64) -> Self {
+        let mut pieces = Pieces::default();
+        pieces.push(at, len);
+        Self {
+            name: format!("offset {at:#x}"),
+            place: Place::Pieces(pieces),
         }
     }
 
-    /// Copies the stream.
-    fn copy(&self, image: &Image<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn image<'a>(&'a self, file: &'a File) -> Image<'a> {
         match &self.place {
-            Place::Memory(bytes) => out.write_all(bytes),
-            Place::Pieces(pieces) => pieces
-                .iter()
-                .try_for_each(|(at, len)| image.copy(*at, *len, out)),
+            Place::Pieces(pieces) => Image::pieces(file, pieces),
+            Place::Memory(bytes) => Image::memory(bytes),
         }
     }
-}
-
-/// What a stream is, from its own words.
-struct Summary {
-    file: Option<PathBuf>,
-    profile: Option<String>,
-    damage: Option<vmf::Error>,
 }
 
 /// Finds the streams in `path`, and writes them to `output`.
@@ -77,145 +74,114 @@ pub(crate) fn run(io: &Io, registry: &Registry, path: &Path, output: Option<&Pat
         path.to_path_buf()
     };
     let file = File::open(&path).map_err(|error| Failure::io(&path, &error))?;
-    let found = find(&path, &file)?;
+    let (found, stateless) = find(registry, &path, &file)?;
     if found.is_empty() {
-        let hint = "multifd, postcopy and compressed migration files are not understood";
-        let text = format!("{}: no VMF stream found; {hint}", path.display());
+        let mut text = format!(
+            "{}: no VMF stream found, and none of another driver",
+            path.display()
+        );
+        if !stateless.is_empty() {
+            let devices = stateless.join(", ");
+            text = format!(
+                "{text}; the state of {devices} is not here: with multifd it is in other channels"
+            );
+        }
         writeln!(anstream::stderr(), "vmfctl: {text}")?;
     }
-    let image = Image::new(&file).map_err(|error| Failure::io(&path, &error))?;
     let mut summaries = Vec::new();
     for (index, stream) in found.iter().enumerate() {
         let target = output.map(|output| match found.len() {
             1 => output.to_path_buf(),
             _ => PathBuf::from(format!("{}.{index}", output.display())),
         });
-        summaries.push(write(stream, &image, target)?);
+        let image = stream.image(&file);
+        summaries.push(Summary::of(registry, &stream.name, image, target)?);
     }
 
     let mut out = io.out();
     if io.json {
-        let list = found.iter().zip(&summaries).map(|(stream, summary)| {
-            json!({
-                "name": stream.name,
-                "length": stream.len(),
-                "file": summary.file,
-                "profile": summary.profile,
-                "intact": summary.damage.is_none(),
-                "damage": summary.damage.as_ref().map(ToString::to_string),
-            })
-        });
         let document = json!({
             "document": "vmf-extract/1",
             "registry": registry.registry.revision,
-            "streams": list.collect::<Vec<_>>(),
+            "streams": summaries.iter().map(Summary::json).collect::<Vec<_>>(),
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
     } else {
-        for (stream, summary) in found.iter().zip(&summaries) {
-            let profile = summary.profile.as_deref().unwrap_or("unknown profile");
-            let (name, len) = (&stream.name, stream.len());
-            write!(out, "{name}: {profile}, {len} bytes")?;
-            if let Some(file) = &summary.file {
-                write!(out, " -> {}", file.display())?;
-            }
-            match &summary.damage {
-                Some(error) => writeln!(out, "; damaged: {error}")?,
-                None => writeln!(out)?,
-            }
+        for summary in &summaries {
+            writeln!(out, "{}", summary.text())?;
         }
     }
     out.flush()?;
     Ok(Outcome::of(!found.is_empty()))
 }
 
-fn find(path: &Path, file: &File) -> Result<Vec<Found>> {
+/// Finds the streams in a file, and the names of devices whose state is not there.
+fn find(registry: &Registry, path: &Path, file: &File) -> Result<(Vec<Found>, Vec<String>)> {
     let wrap = |error: io::Error| Failure::io(path, &error);
-    let image = Image::new(file).map_err(wrap)?;
-    let head = image.read(0, 64).map_err(wrap)?;
+    let refuse = |why: &str| Err(Failure::Input(format!("{}: {why}", path.display())));
+    let image = Image::file(file).map_err(wrap)?;
+    let head = image.read(0, foreign::HEAD).map_err(wrap)?;
     let first = head.iter().find(|byte| !byte.is_ascii_whitespace());
     if matches!(first, Some(b'{' | b'[')) {
         let text = BufReader::new(file);
         let document = serde_json::from_reader(text)
             .map_err(|error| Failure::Input(format!("{}: {error}", path.display())))?;
-        let streams = json::find(&document).into_iter();
+        let streams = json::find(registry, &document).into_iter();
         let found = streams.map(|(name, bytes)| Found {
             name,
             place: Place::Memory(bytes),
         });
-        return Ok(found.collect());
+        return Ok((found.collect(), Vec::new()));
     }
-    let streams = if head.starts_with(&qemu::FILE_MAGIC) {
-        qemu::find(&image).map_err(wrap)?
-    } else {
-        Vec::new()
+    let shown = path.display().to_string();
+    let start = match libvirt::open(image, &shown).map_err(wrap)? {
+        Some(Content::Unreadable(why)) => return refuse(&why),
+        Some(Content::Qemu(start)) => Some(start),
+        None if head.starts_with(&qemu::FILE_MAGIC) => Some(0),
+        None => None,
     };
-    if !streams.is_empty() {
-        let found = streams.into_iter().map(|(name, pieces)| Found {
-            name,
-            place: Place::Pieces(pieces),
-        });
-        return Ok(found.collect());
+    if head.starts_with(&MULTIFD_MAGIC) {
+        return refuse("a channel of a multifd migration, which has parts of streams only");
     }
-    in_one_piece(&image).map_err(wrap)
+    if let Some(command) = libvirt::decompressor(&head) {
+        return refuse(&format!("compressed; first run: {command} <{shown} >FILE"));
+    }
+    let mut stateless = Vec::new();
+    if let Some(start) = start {
+        let mut found = Vec::new();
+        for device in qemu::find(image, start).map_err(wrap)? {
+            match device.pieces.len {
+                0 => stateless.push(device.name),
+                _ => found.push(Found {
+                    name: device.name,
+                    place: Place::Pieces(device.pieces),
+                }),
+            }
+        }
+        if !found.is_empty() {
+            return Ok((found, stateless));
+        }
+    }
+    let mut found = in_one_piece(image).map_err(wrap)?;
+    if found.is_empty() && foreign::identify(&registry.foreign, &head).is_some() {
+        found.push(Found::piece(0, image.len));
+    }
+    Ok((found, stateless))
 }
 
-/// Finds streams that are stored without anything in between.
-fn in_one_piece(image: &Image<'_>) -> io::Result<Vec<Found>> {
+/// Finds streams of ours that are stored without anything in between.
+fn in_one_piece(image: Image<'_>) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
-    let mut at = 0;
-    while let Some(start) = image.find(at, &vmf::registry::MAGIC)? {
+    let mut search = Search::new(image, &vmf::registry::MAGIC);
+    while let Some(start) = search.next()? {
         let mut scanner = Scanner::new(image.from(start));
         while !scanner.done() && scanner.next()?.is_some() {}
         let len = scanner.known();
-        at = start.saturating_add(len.max(1));
+        search.skip_to(start.saturating_add(len));
         if len > vmf::FileHeader::LEN as u64 {
-            found.push(Found {
-                name: format!("offset {start:#x}"),
-                place: Place::Pieces(vec![(start, len)]),
-            });
+            found.push(Found::piece(start, len));
         }
     }
     Ok(found)
-}
-
-/// Copies a stream to `target`, or nowhere, and looks at it on the way.
-fn write(stream: &Found, image: &Image<'_>, target: Option<PathBuf>) -> Result<Summary> {
-    if let Some(path) = &target {
-        let file = File::create(path).map_err(|error| Failure::io(path, &error))?;
-        let mut file = io::BufWriter::new(file);
-        let copied = stream.copy(image, &mut file).and_then(|()| file.flush());
-        copied.map_err(|error| Failure::io(path, &error))?;
-    }
-    let input: Box<dyn Read + '_> = match &stream.place {
-        Place::Memory(bytes) => Box::new(bytes.as_slice()),
-        Place::Pieces(pieces) => Box::new(image.pieces(pieces)),
-    };
-    let (profile, damage) =
-        look(input).map_err(|error| Failure::Input(format!("{}: {error}", stream.name)))?;
-    Ok(Summary {
-        file: target.map(|path| fs::canonicalize(&path).unwrap_or(path)),
-        profile,
-        damage,
-    })
-}
-
-/// The profile of a stream, and its first damage.
-fn look(input: impl Read) -> io::Result<(Option<String>, Option<vmf::Error>)> {
-    let mut scanner = Scanner::new(input);
-    let mut profile = None;
-    while let Some(element) = scanner.next()? {
-        match element {
-            Element::Section(section) if section.kind == vmf::registry::KIND_DESCRIPTOR => {
-                let descriptor = vmf::Descriptor::parse(&section.payload).ok();
-                profile = descriptor.map(|known| {
-                    let (name, version) = (known.profile_name(), known.version());
-                    format!("{name} version {version}")
-                });
-            }
-            _ => {}
-        }
-    }
-    Ok((profile, scanner.damage.first().copied()))
 }

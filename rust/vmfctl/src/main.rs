@@ -17,6 +17,7 @@ mod envelope;
 mod extract;
 mod failure;
 mod foreign;
+mod image;
 mod inventory;
 mod key;
 mod layout;
@@ -77,16 +78,27 @@ fn run(cli: Cli) -> Result {
             destination,
             against,
             profile_version,
+            format,
         } => {
             let against = against.or(destination);
             let against = against.as_deref().map(Source::new);
             let source = Source::new(&source);
-            check::run(&io, &registry, &source, against.as_ref(), profile_version)
+            let (against, name) = (against.as_ref(), format.name.as_deref());
+            match foreign::check(&io, &registry, &source, against, name)? {
+                Some(outcome) => Ok(outcome),
+                None => check::run(&io, &registry, &source, against, profile_version),
+            }
         }
-        Command::Decode { file } => {
+        Command::Decode { file, format } => {
             let source = Source::new(&file);
-            let input = progress::watch(source.open()?, source.len());
-            decode::run(&io, &registry, input)
+            match foreign::open(&registry, &source, format.name.as_deref())? {
+                foreign::Kind::Foreign(stream) => {
+                    foreign::decode(&io, &registry, &stream, &source.label())
+                }
+                foreign::Kind::Vmf(input) => {
+                    decode::run(&io, &registry, progress::watch(input, source.len()))
+                }
+            }
         }
         Command::Encode {
             file,
@@ -102,7 +114,14 @@ fn run(cli: Cli) -> Result {
         Command::Verify {
             files,
             profile_version,
-        } => verify::run(&io, &registry, &files, profile_version),
+            format,
+        } => verify::run(
+            &io,
+            &registry,
+            &files,
+            profile_version,
+            format.name.as_deref(),
+        ),
         Command::Diff { a, b, all } => {
             diff::run(&io, &registry, &Source::new(&a), &Source::new(&b), all)
         }

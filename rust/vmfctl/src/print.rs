@@ -67,6 +67,9 @@ fn line(out: &mut dyn Write, leaf: &Leaf, indent: &str) -> io::Result<()> {
     if !leaf.meaning.is_empty() {
         text = format!("{text}  {}", styled(DIM, &leaf.meaning));
     }
+    if !leaf.known_by.is_empty() {
+        text = format!("{text}  opaque, known by {}", leaf.known_by);
+    }
     if !leaf.note.is_empty() {
         text = format!("{text}  {}", styled(RED, &leaf.note));
     }

@@ -28,6 +28,7 @@ pub(crate) struct Registry {
     #[serde(default)]
     envelope: Option<Envelope>,
     pub(crate) tuples: Vec<Tuple>,
+    /// Formats of others.
     #[serde(default)]
     pub(crate) foreign: Vec<foreign::Entry>,
 }

@@ -90,10 +90,9 @@ impl Source {
         Ok(bytes)
     }
 
-    /// Opens a file; also returns the descriptor at its start.
-    pub(crate) fn open_with_head(&self) -> Result<(Vec<u8>, impl Read)> {
+    /// Returns an input of this source from its start, with the descriptor that is there.
+    pub(crate) fn with_head<R: Read>(&self, mut input: R) -> Result<(Vec<u8>, impl Read)> {
         let mut head = Vec::new();
-        let mut input = self.open()?;
         let read = input
             .by_ref()
             .take(PREAMBLE_MAX as u64)

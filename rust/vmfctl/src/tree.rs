@@ -48,8 +48,11 @@ impl Value {
         match self {
             Self::Int(value) => int(*value),
             Self::Ints(list) => {
-                let list: Vec<_> = list.iter().copied().map(int).collect();
-                list.join(" ")
+                let shown: Vec<_> = list.iter().take(SHOWN).copied().map(int).collect();
+                match list.len() {
+                    more if more > SHOWN => format!("{}... {more} in all", shown.join(" ")),
+                    _ => shown.join(" "),
+                }
             }
             Self::Bytes(bytes) if bytes.len() > 8 && bytes.iter().all(|byte| *byte == 0) => {
                 format!("00 x {}", bytes.len())
@@ -128,6 +131,8 @@ pub(crate) struct Leaf {
     pub(crate) names: Vec<String>,
     /// What is wrong with it.
     pub(crate) note: String,
+    /// Who knows what it means, if this tool does not.
+    pub(crate) known_by: String,
 }
 
 impl Leaf {
@@ -142,12 +147,28 @@ impl Leaf {
             meaning: meaning.into(),
             names: Vec::new(),
             note: String::new(),
+            known_by: String::new(),
+        }
+    }
+
+    /// Bytes of a stream of others, of which only the first are at hand if there are very many.
+    pub(crate) fn start_of(name: &str, offset: u64, len: u64, start: Vec<u8>) -> Self {
+        Self {
+            len: usize::try_from(len).unwrap_or(usize::MAX),
+            value: Value::Bytes(start),
+            ..Self::bytes(name, offset, &[], "")
         }
     }
 
     /// The value for people, with its unit and the names of what is set.
     pub(crate) fn text(&self) -> String {
-        let mut text = self.value.text(&self.unit);
+        let mut text = match &self.value {
+            Value::Bytes(start) if start.len() < self.len => {
+                let start = start.get(..SHOWN).unwrap_or(start);
+                format!("{}... {} bytes in all", hex(start), self.len)
+            }
+            value => value.text(&self.unit),
+        };
         if !self.unit.is_empty() {
             text = format!("{text} {}", self.unit);
         }
@@ -162,7 +183,9 @@ impl Leaf {
         let mut map = Map::new();
         map.insert("offset".into(), self.offset.into());
         map.insert("size".into(), self.len.into());
-        map.insert("value".into(), self.value.json());
+        let whole = !matches!(&self.value, Value::Bytes(bytes) if bytes.len() < self.len);
+        let key = if whole { "value" } else { "start" };
+        map.insert(key.into(), self.value.json());
         if !self.names.is_empty() {
             map.insert("names".into(), json!(self.names));
         }
@@ -170,6 +193,7 @@ impl Leaf {
             ("unit", &self.unit),
             ("meaning", &self.meaning),
             ("note", &self.note),
+            ("known_by", &self.known_by),
         ] {
             if !text.is_empty() {
                 map.insert(key.into(), json!(text));

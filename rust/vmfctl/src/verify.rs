@@ -2,7 +2,7 @@
 
 //! `vmfctl verify`: the verdict on a whole stream.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use serde_json::json;
 
@@ -10,6 +10,7 @@ use crate::{
     cli::Io,
     decode::error_json,
     failure::{Failure, Outcome, Result},
+    foreign::{self, Kind},
     print, progress,
     registry::Registry,
     source::Source,
@@ -17,16 +18,33 @@ use crate::{
 };
 
 /// Verifies all of `files`; good if all are accepted.
-pub(crate) fn run(io: &Io, registry: &Registry, files: &[String], version: Option<u32>) -> Result {
+pub(crate) fn run(
+    io: &Io,
+    registry: &Registry,
+    files: &[String],
+    version: Option<u32>,
+    name: Option<&str>,
+) -> Result {
     let mut good = true;
     for file in files {
-        good &= one(io, registry, &Source::new(file), version)? == Outcome::Good;
+        let source = Source::new(file);
+        let outcome = match foreign::open(registry, &source, name)? {
+            Kind::Foreign(stream) => foreign::verify(io, &stream, &source.label()),
+            Kind::Vmf(input) => one(io, registry, &source, input, version),
+        };
+        good &= outcome? == Outcome::Good;
     }
     Ok(Outcome::of(good))
 }
 
-fn one(io: &Io, registry: &Registry, source: &Source, version: Option<u32>) -> Result {
-    let (head, input) = source.open_with_head()?;
+fn one(
+    io: &Io,
+    registry: &Registry,
+    source: &Source,
+    input: impl Read,
+    version: Option<u32>,
+) -> Result {
+    let (head, input) = source.with_head(input)?;
     let caps = verdict::of_registry(registry, &head, version)?;
     let input = progress::watch(input, source.len());
     let judged = verdict::verify(input, &caps)

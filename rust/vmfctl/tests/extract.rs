@@ -11,67 +11,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::cast_possible_truncation)]
 
 mod common;
+mod streams;
 
 use base64::{prelude::BASE64_STANDARD, Engine};
 use common::*;
-use serde_json::json;
-
-const DATA: u64 = 0xffff_ffff_ef10_0004;
-const SETUP: u64 = 0xffff_ffff_ef10_0003;
-const END: u64 = 0xffff_ffff_ef10_0001;
-const INIT_DATA_SENT: u64 = 0xffff_ffff_ef10_0005;
-
-/// A migration file of QEMU.
-struct Qemu(Vec<u8>);
-
-impl Qemu {
-    fn new() -> Self {
-        Self(b"QEVM\0\0\0\x03".to_vec())
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> &mut Self {
-        self.0.extend(bytes);
-        self
-    }
-
-    fn flag(&mut self, flag: u64) -> &mut Self {
-        self.put(&flag.to_be_bytes())
-    }
-
-    fn footer(&mut self, id: u32) -> &mut Self {
-        self.put(&[0x7e]).put(&id.to_be_bytes())
-    }
-
-    fn start(&mut self, id: u32, name: &str) {
-        self.put(&[1]).put(&id.to_be_bytes());
-        self.put(&[name.len() as u8]).put(name.as_bytes());
-        self.put(&0u32.to_be_bytes()).put(&1u32.to_be_bytes());
-        self.flag(SETUP).flag(END).footer(id);
-    }
-
-    fn part(&mut self, kind: u8, id: u32, blocks: &[&[u8]], end: u64) {
-        self.put(&[kind]).put(&id.to_be_bytes());
-        for block in blocks {
-            self.flag(DATA).flag(block.len() as u64).put(block);
-        }
-        self.flag(end).footer(id);
-    }
-
-    /// Guest memory, with what looks like a part of VFIO in it.
-    fn memory(&mut self, len: usize) {
-        let mut fake = Self(vec![0x55; len]);
-        fake.flag(DATA).flag(8).put(&vmf::registry::MAGIC).flag(END);
-        fake.part(2, 41, &[&[0; 16]], 0);
-        // All of a part of a real device, but for the footer.
-        fake.part(2, 41, &[&[0; 16]], END);
-        let last = fake.0.len() - 1;
-        fake.0[last] ^= 1;
-        self.put(&[2])
-            .put(&2u32.to_be_bytes())
-            .put(&fake.0)
-            .footer(2);
-    }
-}
+use serde_json::{json, Value as Json};
+use streams::qemu::*;
 
 fn both_devices() -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let (a, b) = (stream(), stream_of(1, &state()));
@@ -104,9 +49,11 @@ fn from_a_migration_file_of_qemu() {
     let out = dir.join("out");
     let said = vmfctl(&["extract", "--json", &file, "-o", out.to_str().unwrap()]);
     let streams = said.json()["streams"].clone();
-    assert_eq!(streams.as_array().unwrap().len(), 2);
+    assert_eq!(streams.as_array().unwrap().len(), 3);
     assert_eq!(streams[1]["name"], "0000:00:04.0/vfio");
     assert_eq!(streams[1]["intact"], true);
+    assert_eq!(streams[1]["format"], "vmf");
+    assert_eq!(streams[2]["format"], Json::Null);
     assert!(std::fs::read(dir.join("out.0")).unwrap() == a);
     assert!(std::fs::read(dir.join("out.1")).unwrap() == b);
 }

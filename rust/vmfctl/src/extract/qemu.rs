@@ -12,7 +12,8 @@
 //!   a length and as many bytes, then the flag END_OF_STATE or INIT_DATA_SENT, then a footer: type
 //!   0x7e and the section id again.
 //!
-//! Guest memory is in the same file and may hold anything, so all of the frame has to fit.
+//! Guest memory is in the same file and may hold anything, so all of the frame has to fit. Where the
+//! memory is does not matter: with mapped-ram it has places of its own, and what is said here is the same.
 
 use std::{collections::BTreeMap, io};
 
@@ -21,10 +22,14 @@ use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
 };
 
-use super::image::Image;
+use super::search::Search;
+use crate::image::{Image, Pieces};
 
 /// The first bytes of a migration file: `QEVM`.
 pub(super) const FILE_MAGIC: [u8; 4] = *b"QEVM";
+
+/// What the flags of VFIO have in common.
+const FLAGS: &[u8] = &[0xff, 0xff, 0xff, 0xff, 0xef, 0x10, 0x00];
 
 const FLAG_END_OF_STATE: u64 = 0xffff_ffff_ef10_0001;
 const FLAG_SETUP_STATE: u64 = 0xffff_ffff_ef10_0003;
@@ -52,8 +57,11 @@ struct Block {
     len: U64,
 }
 
-/// The pieces of a stream: offsets and lengths.
-type Pieces = Vec<(u64, u64)>;
+/// A device whose state is in the file, or was said to come.
+pub(super) struct Device {
+    pub(super) name: String,
+    pub(super) pieces: Pieces,
+}
 
 /// A part of the state of a device.
 struct Part {
@@ -63,98 +71,158 @@ struct Part {
     end: u64,
 }
 
-/// Finds the devices whose state is a VMF stream, in the order of the file.
-pub(super) fn find(image: &Image<'_>) -> io::Result<Vec<(String, Pieces)>> {
-    let names = names(image)?;
+/// Finds the devices in the file from `from` on, in the order of their states; those that have none
+/// come last.
+pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
+    let mut search = Search::new(image, FLAGS);
+    search.skip_to(from);
+    let mut names = BTreeMap::new();
     let mut devices: Vec<(u32, Pieces)> = Vec::new();
-    let pattern = FLAG_DATA_STATE.to_be_bytes();
-    let mut at = 0;
-    while let Some(hit) = image.find(at, &pattern)? {
-        at = hit.saturating_add(pattern.len() as u64);
-        let Some(part) = part(image, hit)? else {
-            continue;
+    let mut chains = Chains::default();
+    while let Some(hit) = search.next()? {
+        let Some(flag) = search.peek(hit)? else {
+            break;
         };
-        at = part.end;
-        match devices.iter_mut().find(|(known, _)| *known == part.id) {
-            Some((_, known)) => known.extend(part.pieces),
-            None => devices.push((part.id, part.pieces)),
+        match u64::from_be_bytes(flag) {
+            FLAG_SETUP_STATE => {
+                // Devices are announced before memory is sent, which may have been that of a VMM.
+                if let Some((id, name)) = start(&search, image, hit)? {
+                    names.entry(id).or_insert(name);
+                }
+            }
+            FLAG_DATA_STATE => {
+                let Some(part) = chains.part(&search, image, hit)? else {
+                    continue;
+                };
+                search.skip_to(part.end);
+                match devices.iter_mut().find(|(known, _)| *known == part.id) {
+                    Some((_, known)) => known.append(part.pieces),
+                    None => devices.push((part.id, part.pieces)),
+                }
+            }
+            _ => {}
         }
     }
     let mut found = Vec::new();
     for (id, pieces) in devices {
-        let (start, _) = pieces.first().copied().unwrap_or_default();
-        if image.read(start, vmf::registry::MAGIC.len())? == vmf::registry::MAGIC {
-            let name = names.get(&id).cloned();
-            found.push((name.unwrap_or(format!("section {id}")), pieces));
-        }
+        let name = names.remove(&id);
+        let name = name.unwrap_or_else(|| format!("section {id}"));
+        found.push(Device { name, pieces });
     }
+    found.extend(names.into_values().map(|name| Device {
+        name,
+        pieces: Pieces::default(),
+    }));
     Ok(found)
 }
 
+/// What is known of blocks that are one behind the other, so that none is followed twice: a guest can
+/// have written any number of them to its memory.
+#[derive(Default)]
+struct Chains {
+    /// For each block that was followed, where its chain ended; none if behind the file.
+    ends: BTreeMap<u64, Option<u64>>,
+}
+
+impl Chains {
+    /// The part whose first block is at `first`, if it is one.
+    fn part(
+        &mut self,
+        search: &Search<'_>,
+        image: Image<'_>,
+        first: u64,
+    ) -> io::Result<Option<Part>> {
+        let size = size_of::<Frame>() as u64;
+        let Some(head) = first.checked_sub(size) else {
+            return Ok(None);
+        };
+        let head = search.peek::<{ size_of::<Frame>() }>(head)?;
+        let head = head.and_then(|head| Frame::read_from_bytes(&head).ok());
+        let Some(head) = head.filter(|head| matches!(head.kind, SECTION_PART | SECTION_END)) else {
+            return Ok(None);
+        };
+        let mut blocks = Vec::new();
+        let mut at = first;
+        let end = loop {
+            if let Some(end) = self.ends.get(&at) {
+                break *end;
+            }
+            match read::<Block>(image, at)?.filter(|block| block.flag == FLAG_DATA_STATE) {
+                None => break Some(at),
+                Some(block) => {
+                    let data = at.saturating_add(size_of::<Block>() as u64);
+                    blocks.push((at, data, block.len.get()));
+                    at = data.saturating_add(block.len.get());
+                    if at > image.len {
+                        break None;
+                    }
+                }
+            }
+        };
+        let whole = match end {
+            Some(end) => closed(image, end, head.id.get())?,
+            None => None,
+        };
+        let Some(behind) = whole else {
+            self.ends.extend(blocks.iter().map(|(at, ..)| (*at, end)));
+            return Ok(None);
+        };
+        // Of a chain that joins one that was followed before, the rest is not at hand.
+        let mut pieces = Pieces::default();
+        for (_, data, len) in blocks {
+            pieces.push(data, len);
+        }
+        while Some(at) != end {
+            let Some(block) = read::<Block>(image, at)? else {
+                break;
+            };
+            let data = at.saturating_add(size_of::<Block>() as u64);
+            pieces.push(data, block.len.get());
+            at = data.saturating_add(block.len.get());
+        }
+        Ok(Some(Part {
+            id: head.id.get(),
+            pieces,
+            end: behind,
+        }))
+    }
+}
+
+/// Where a part ends whose blocks end at `at`, if the rest of the frame is there.
+fn closed(image: Image<'_>, at: u64, id: u32) -> io::Result<Option<u64>> {
+    let last: Option<U64> = read(image, at)?;
+    let ended =
+        last.is_some_and(|flag| matches!(flag.get(), FLAG_END_OF_STATE | FLAG_INIT_DATA_SENT));
+    let at = at.saturating_add(size_of::<U64>() as u64);
+    let footer: Option<Frame> = read(image, at)?;
+    let closed = footer.is_some_and(|foot| foot.kind == SECTION_FOOTER && foot.id == id);
+    let end = at.saturating_add(size_of::<Frame>() as u64);
+    Ok((ended && closed).then_some(end))
+}
+
 fn read<T: FromBytes + KnownLayout + Immutable>(
-    image: &Image<'_>,
+    image: Image<'_>,
     at: u64,
 ) -> io::Result<Option<T>> {
     let bytes = image.read(at, size_of::<T>())?;
     Ok(T::read_from_bytes(&bytes).ok())
 }
 
-/// The part whose first block is at `block`, if it is one.
-fn part(image: &Image<'_>, block: u64) -> io::Result<Option<Part>> {
-    let size = size_of::<Frame>() as u64;
-    let Some(head) = block.checked_sub(size) else {
+/// The section id and the name of the device whose SETUP_STATE is at `at`, if it is one.
+fn start(search: &Search<'_>, image: Image<'_>, at: u64) -> io::Result<Option<(u32, String)>> {
+    let end = search.peek(at.saturating_add(size_of::<U64>() as u64))?;
+    if end.map(u64::from_be_bytes) != Some(FLAG_END_OF_STATE) {
         return Ok(None);
-    };
-    let head: Option<Frame> = read(image, head)?;
-    let Some(head) = head.filter(|head| matches!(head.kind, SECTION_PART | SECTION_END)) else {
-        return Ok(None);
-    };
-    let mut pieces = Vec::new();
-    let mut at = block;
-    while let Some(block) = read::<Block>(image, at)?.filter(|block| block.flag == FLAG_DATA_STATE)
-    {
-        let data = at.saturating_add(size_of::<Block>() as u64);
-        let end = data.saturating_add(block.len.get());
-        if end > image.len {
-            return Ok(None);
-        }
-        pieces.push((data, block.len.get()));
-        at = end;
     }
-    let last: Option<U64> = read(image, at)?;
-    let ended =
-        last.is_some_and(|flag| matches!(flag.get(), FLAG_END_OF_STATE | FLAG_INIT_DATA_SENT));
-    at = at.saturating_add(size_of::<U64>() as u64);
-    let footer: Option<Frame> = read(image, at)?;
-    let closed = footer.is_some_and(|foot| foot.kind == SECTION_FOOTER && foot.id == head.id);
-    Ok((ended && closed).then(|| Part {
-        id: head.id.get(),
-        pieces,
-        end: at.saturating_add(size),
-    }))
-}
-
-/// The names of VFIO devices by section id.
-fn names(image: &Image<'_>) -> io::Result<BTreeMap<u32, String>> {
-    let mut names = BTreeMap::new();
-    let mut pattern = FLAG_SETUP_STATE.to_be_bytes().to_vec();
-    pattern.extend(FLAG_END_OF_STATE.to_be_bytes());
-    let mut at = 0;
-    while let Some(hit) = image.find(at, &pattern)? {
-        at = hit.saturating_add(pattern.len() as u64);
-        // The longest head there can be: frame, length, 255 characters, instance, version.
-        let longest = (size_of::<Frame>() as u64).saturating_add(1 + 255 + 4 + 4);
-        let from = hit.saturating_sub(longest);
-        let len = usize::try_from(hit.saturating_sub(from)).unwrap_or(0);
-        if let Some((id, name)) = start(&image.read(from, len)?) {
-            names.insert(id, name);
-        }
-    }
-    Ok(names)
+    // The longest head there can be: frame, length, 255 characters, instance, version.
+    let longest = (size_of::<Frame>() as u64).saturating_add(1 + 255 + 4 + 4);
+    let from = at.saturating_sub(longest);
+    let len = usize::try_from(at.saturating_sub(from)).unwrap_or(0);
+    Ok(head(&image.read(from, len)?))
 }
 
 /// The section id and the name in the head of a device, of which `bytes` ends with the last one.
-fn start(bytes: &[u8]) -> Option<(u32, String)> {
+fn head(bytes: &[u8]) -> Option<(u32, String)> {
     let (rest, _) = bytes.split_last_chunk::<8>()?;
     (1..=u8::MAX).find_map(|len| {
         let (rest, name) = rest.split_at_checked(rest.len().checked_sub(len.into())?)?;

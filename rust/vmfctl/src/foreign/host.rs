@@ -1,28 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! Drivers that are not of this project, as the registry has them: how a host shows that it has one, and
-//! what is said of it.
+//! How a host shows that it has a driver that is not of this project, and what is said of it.
 
 use serde::Deserialize;
 
-/// A driver.
-#[derive(Deserialize, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Entry {
-    pub(crate) name: String,
-    pub(crate) title: String,
-    pub(crate) module: String,
-    driver: String,
-    retired: Option<String>,
-    ids: Ids,
-    pub(crate) offered: Vec<Fact>,
-    pub(crate) features: Vec<Feature>,
-    properties: Vec<Property>,
-}
+use super::Entry;
 
+/// What it drives.
 #[derive(Deserialize, Debug)]
 #[serde(rename_all = "kebab-case")]
-struct Ids {
+pub(crate) struct Ids {
     devices: Vec<Id>,
     mdev_types: Vec<MdevType>,
 }
@@ -50,12 +37,6 @@ pub(crate) struct Feature {
     pub(crate) name: String,
     /// `always`, `depends` or `never`.
     pub(crate) has: String,
-}
-
-#[derive(Deserialize, Debug)]
-struct Property {
-    name: String,
-    value: String,
 }
 
 /// Modules are called with either of the two.
@@ -88,9 +69,8 @@ impl Entry {
 
     /// Where its format is documented.
     pub(crate) fn documented(&self) -> Option<&str> {
-        let mut all = self.properties.iter();
-        let known = all.find(|known| known.name == "documented")?;
-        Some(&known.value)
+        self.property("documented")
+            .map(|known| known.value.as_str())
     }
 
     fn in_force(&self) -> bool {

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
+
+//! Structures and integers of formats of others.
+
+use std::io;
+
+use super::{
+    identify::integer,
+    model::{Base, Field, Structure},
+    walk::{add, spelt, Header, Walker},
+};
+use crate::tree::{Leaf, Node, Value};
+
+/// How many elements of one array are kept; the page table of xe has half of it at most.
+const ELEMENTS: usize = 1 << 21;
+
+impl<'r> Walker<'r, '_> {
+    /// The size of an element in bytes.
+    pub(super) fn size(&self, base: &Base) -> usize {
+        match base {
+            Base::Char => 1,
+            Base::Int(size, _) => *size,
+            Base::Structure(name) => {
+                let structure = self.identity.entry.structure(name);
+                structure.map_or(0, |structure| structure.length)
+            }
+        }
+    }
+
+    /// Decodes the structure `name` at `at`, of which `size` bytes are there.
+    pub(super) fn structure(
+        &mut self,
+        name: &str,
+        at: u64,
+        size: u64,
+        path: &str,
+    ) -> io::Result<Vec<Node>> {
+        let Some(structure) = self.identity.entry.structure(name) else {
+            return Ok(Vec::new());
+        };
+        let len = usize::try_from(size).unwrap_or(usize::MAX);
+        let bytes = self.image.read(at, len.min(structure.length))?;
+        self.fields(structure, &bytes, at, path)
+    }
+
+    fn fields(
+        &mut self,
+        structure: &'r Structure,
+        bytes: &[u8],
+        at: u64,
+        path: &str,
+    ) -> io::Result<Vec<Node>> {
+        let mut nodes = Vec::new();
+        let mut end = 0;
+        let mut numbers = Header::new();
+        for field in &structure.fields {
+            let slice = bytes.get(field.offset..);
+            let Some(slice) = slice.and_then(|slice| slice.get(..field.size)) else {
+                break;
+            };
+            end = field.offset.saturating_add(field.size);
+            if let Some(number) = self.single(field, bytes) {
+                numbers.insert(field.name.clone(), number);
+            }
+            let used = field.used.as_ref().and_then(|name| numbers.get(name));
+            let path = format!("{path}.{}", field.name);
+            let place = at.saturating_add(field.offset as u64);
+            nodes.push(self.field(field, used.copied(), slice, place, &path)?);
+        }
+        if end < bytes.len() {
+            let from = at.saturating_add(end as u64);
+            let to = at.saturating_add(bytes.len() as u64);
+            nodes.extend(self.unknown("rest", from, to, "the structure is cut off")?);
+        }
+        Ok(nodes)
+    }
+
+    /// The value of a field that is one integer.
+    pub(super) fn single(&self, field: &Field, bytes: &[u8]) -> Option<u64> {
+        let (Base::Int(size, order), None) = (&field.base, field.count) else {
+            return None;
+        };
+        let bytes = bytes.get(field.offset..)?.get(..*size)?;
+        Some(integer(bytes, *order, self.identity.big))
+    }
+
+    fn field(
+        &mut self,
+        field: &'r Field,
+        used: Option<u64>,
+        bytes: &[u8],
+        at: u64,
+        path: &str,
+    ) -> io::Result<Node> {
+        self.seen(path);
+        let name = spelt(&field.name);
+        let doc = field.doc.as_deref().unwrap_or("");
+        let Base::Structure(structure) = &field.base else {
+            let mut leaf = Leaf::bytes(&name, at, bytes, doc);
+            leaf.value = self.value(&field.base, field.count.is_none(), bytes, at, path);
+            if let Value::Int(value) = leaf.value {
+                let bits = field.bits.iter();
+                let set = bits.filter(|bit| value.checked_shr(bit.bit).unwrap_or(0) & 1 != 0);
+                let named = field.values.iter().filter(|named| named.value == value);
+                let named = named.map(|named| named.name.clone());
+                leaf.names = set.map(|bit| bit.name.clone()).chain(named).collect();
+            }
+            return Ok(Node::Leaf(leaf));
+        };
+        let Some(structure) = self.identity.entry.structure(structure) else {
+            return Ok(Node::Leaf(Leaf::bytes(&name, at, bytes, doc)));
+        };
+        if field.count.is_none() {
+            return Ok(Node::Group(name, self.fields(structure, bytes, at, path)?));
+        }
+        let used = used.map_or(usize::MAX, |used| {
+            usize::try_from(used).unwrap_or(usize::MAX)
+        });
+        let mut items = Vec::new();
+        let mut at = at;
+        let mut rest = bytes;
+        while let Some((element, behind)) = rest.split_at_checked(structure.length.max(1)) {
+            if items.len() >= used {
+                break;
+            }
+            items.push(Node::Group(
+                String::new(),
+                self.fields(structure, element, at, path)?,
+            ));
+            at = at.saturating_add(element.len() as u64);
+            rest = behind;
+        }
+        if !rest.is_empty() {
+            self.spend();
+            add(&mut self.out.tally.documented, rest.len() as u64);
+            items.push(Node::Leaf(Leaf::bytes("unused", at, rest, "not in use")));
+        }
+        Ok(Node::List(name, items))
+    }
+
+    /// Decodes elements that are one behind the other; `single` if it is but one.
+    fn value(&mut self, base: &Base, single: bool, bytes: &[u8], at: u64, path: &str) -> Value {
+        self.spend();
+        add(&mut self.out.tally.documented, bytes.len() as u64);
+        let Base::Int(size, order) = base else {
+            let text = until_nul(bytes);
+            let padded = bytes.iter().skip(text.len()).all(|byte| *byte == 0);
+            let whole = padded && bytes.starts_with(text.as_bytes());
+            return match whole {
+                true => Value::Text(text),
+                false => Value::Bytes(bytes.to_vec()),
+            };
+        };
+        let big = self.identity.big;
+        let chunks = bytes.chunks_exact((*size).max(1));
+        let list: Vec<u64> = chunks.map(|chunk| integer(chunk, *order, big)).collect();
+        let facts = &mut self.out.facts;
+        if facts.wanted.contains(path) {
+            let places = (at..).step_by((*size).max(1));
+            let values = facts.values.entry(path.into()).or_default();
+            values.extend(list.iter().copied().zip(places));
+        }
+        match list.as_slice() {
+            [value] if single => Value::Int(*value),
+            _ if *size == 1 => Value::Bytes(bytes.to_vec()),
+            _ => Value::Ints(list),
+        }
+    }
+
+    /// Decodes a run of integers of `len` bytes.
+    pub(super) fn integers(
+        &mut self,
+        (name, doc): (&str, &str),
+        base: &Base,
+        single: bool,
+        (at, len): (u64, u64),
+        path: &str,
+    ) -> io::Result<Option<Node>> {
+        let most = ELEMENTS.saturating_mul(self.size(base));
+        match usize::try_from(len) {
+            Ok(0) => Ok(None),
+            Ok(len) if len <= most => {
+                let bytes = self.image.read(at, len)?;
+                let mut leaf = Leaf::bytes(name, at, &[], doc);
+                leaf.len = bytes.len();
+                leaf.value = self.value(base, single, &bytes, at, path);
+                Ok(Some(Node::Leaf(leaf)))
+            }
+            // More than any driver sends: the first bytes stand for all of them.
+            _ => self.bytes(name, at, at.saturating_add(len), doc, None),
+        }
+    }
+}
+
+/// The text in bytes that are filled up with NUL.
+pub(super) fn until_nul(bytes: &[u8]) -> String {
+    let text = bytes.split(|byte| *byte == 0).next().unwrap_or(&[]);
+    String::from_utf8_lossy(text).into_owned()
+}
