@@ -7,24 +7,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <linux/types.h>
-#include <linux/userfaultfd.h>
 
 #include <libvfio.h>
 
 #include "binding.h"
 #include "deadline.h"
+#include "fault_area.h"
 #include "handshake.h"
 #include "log_lab.h"
 #include "migration.h"
@@ -45,27 +42,6 @@ FIXTURE(fault) {
 	const char *bdf;
 };
 
-/* Faults in @area from here on, which nobody answers; an fd or -errno. */
-static int make_area_fault(void *area, size_t size)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register range = {
-		.range = { .start = (u64)area, .len = size },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	int fd;
-
-	fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (mmap(area, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-		 0) != area)
-		return -errno;
-	if (ioctl(fd, UFFDIO_API, &api) || ioctl(fd, UFFDIO_REGISTER, &range))
-		return -errno;
-	return fd;
-}
-
 static void *ring_doorbell(void *arg)
 {
 	vf_write(arg, VF_RDT(0), 20);
@@ -76,10 +52,9 @@ static void *ring_doorbell(void *arg)
 static int run_vmm(int tell)
 {
 	struct ring_guest guest;
-	struct pollfd pfd = { .events = POLLIN };
 	pthread_t thread;
 	struct vf *vf;
-	int ret;
+	int ret, fd;
 
 	ring_guest_init(&guest, LOG_LAB_RAM, guest_mac);
 	vf = vf_open_mode(vf_bdf(0), MODE_IOMMUFD, &guest.ram);
@@ -90,14 +65,15 @@ static int run_vmm(int tell)
 	ret = dma_log_start_simple(vf_fd(vf), guest.ram.iova, guest.ram.size);
 	if (ret)
 		return ret;
-	pfd.fd = make_area_fault(guest.rx_area, DMA_LOG_PAGE);
-	if (pfd.fd < 0)
-		return pfd.fd;
+	fd = make_area_fault(guest.rx_area, DMA_LOG_PAGE);
+	if (fd < 0)
+		return fd;
 	ret = pthread_create(&thread, NULL, ring_doorbell, vf);
 	if (ret)
 		return -ret;
-	if (poll(&pfd, 1, NIC_TIMEOUT_MS) != 1)
-		return -ETIMEDOUT;
+	ret = area_wait(fd, NIC_TIMEOUT_MS);
+	if (ret)
+		return ret;
 	if (write(tell, "f", 1) != 1)
 		return -errno;
 	for (;;)
