@@ -113,8 +113,8 @@ bool read_last_error(const char *bdf, char *text, size_t size)
 {
 	char path[128];
 
-	snprintf_assert(path, sizeof(path), "/sys/kernel/debug/%s/%s/last_error", MODULE_NAME,
-			bdf);
+	snprintf_assert(path, sizeof(path), "/sys/kernel/debug/%s/%s/last_error",
+			is_mdev(bdf) ? MDEV_MODULE : MODULE_NAME, bdf);
 	if (!sysfs_read(path, text, size))
 		return false;
 	text[strcspn(text, "\n")] = '\0';
