@@ -23,6 +23,8 @@ table() {
 	cross_provider_test
 	cross_version_test
 	data_file_test
+	fd_handshake_test
+	fd_hostile_test
 	feature_test
 	filters_test -T T12_30_31_and_255_multicast_addresses -T T12_all_multicast -T T12_price_of_a_replay
 	flip_test

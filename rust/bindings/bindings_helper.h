@@ -13,3 +13,5 @@
 #include <linux/sched/vhost_task.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
+
+#include "../../include/uapi/linux/vfio_handshake.h"

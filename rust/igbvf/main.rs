@@ -147,6 +147,7 @@ impl vfio::Driver for Igbvf {
     type Regions = Trapped<Self>;
     type DmaLogging = dma_logging::Enabled<Self>;
     type Attributes = sysfs::Enabled<Self>;
+    type Handshake = session::Handshake<Self>;
 
     const NAME: &'static CStr = c"igbvf-vfio-pci";
     const COUNTERS: &'static [&'static str] =

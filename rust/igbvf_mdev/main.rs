@@ -113,6 +113,7 @@ impl vfio::Driver for IgbvfMdev {
     type Regions = Trapped<Self>;
     type DmaLogging = emulated::Exact;
     type Attributes = sysfs::Enabled<Self>;
+    type Handshake = session::Handshake<Self>;
 
     const NAME: &'static CStr = c"igbvf-mdev";
 

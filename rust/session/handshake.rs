@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Attributes by which the end of a migration is known before it begins: `migration_format/`.
+//! How the end of a migration is known before it begins: the attributes in `migration_format/`, and
+//! [`vfio::handshake`].
 //!
 //! `cat SOURCE/descriptor >DESTINATION/check` is the whole protocol: the verdict is that of the
 //! `write()` of a migration, by the same function, and then that of the VMM on configuration space.
@@ -16,8 +17,12 @@ use core::{
     marker::PhantomData,
     ops::Range, //
 };
-use kernel::prelude::*;
+use kernel::{
+    fmt,
+    prelude::*, //
+};
 use vfio::{
+    handshake::Say,
     sysfs::{
         Binary,
         Page,
@@ -41,7 +46,7 @@ use vmf::{
 /// The directory that the attributes are in.
 pub const DIRECTORY: &CStr = c"migration_format";
 
-/// The attributes that all providers have; limits are the profile's, see [`limit()`].
+/// What all providers have; as attributes, limits are the profile's, see [`limit()`].
 pub struct Handshake<T>(PhantomData<T>);
 
 impl<T: Provider> Handshake<T> {
@@ -105,9 +110,23 @@ impl<T: Provider> Handshake<T> {
     ];
     /// Those that are bytes.
     pub const BINARY: &'static [Binary<T>] = &[
-        Binary::read_only(c"descriptor", descriptor),
-        Binary::write_only(c"check", check),
+        // Everybody may read this, so nothing is logged; the session says why.
+        Binary::read_only(c"descriptor", |dev| descriptor(dev, &|_| ())),
+        Binary::write_only(c"check", |dev, bytes| {
+            check(dev, bytes, &|why| log(dev, why))
+        }),
     ];
+}
+
+/// The same by the file descriptor of a device, for who sees no files of the host.
+impl<T: Provider> vfio::handshake::Handshake<T> for Handshake<T> {
+    fn descriptor(dev: &Device<T, Bound>, say: Say<'_>) -> Result<KVVec<u8>> {
+        descriptor(dev, say)
+    }
+
+    fn check(dev: &Device<T, Bound>, bytes: &[u8], say: Say<'_>) -> Result {
+        check(dev, bytes, say)
+    }
 }
 
 fn caps<T: Provider>(dev: &Device<T, Bound>) -> Capabilities {
@@ -146,10 +165,11 @@ pub fn limit<T: Provider, const ID: u16>(dev: &Device<T, Bound>, page: &mut Page
 /// # Errors
 ///
 /// - [`EOPNOTSUPP`]: the target version has no words for what the guest uses.
-fn descriptor<T: Provider>(dev: &Device<T, Bound>) -> Result<KVVec<u8>> {
+fn descriptor<T: Provider>(dev: &Device<T, Bound>, say: Say<'_>) -> Result<KVVec<u8>> {
     let format = dev.data().get_ref().format();
-    // Everybody may read this, so nothing is logged; the session says why.
-    let (_, bytes) = Preamble::new(format, &format.used(), |_| ())?;
+    let (_, bytes) = Preamble::new(format, &format.used(), |refusal| {
+        say(fmt!("descriptor: {}", Line(refusal)));
+    })?;
 
     Ok(bytes)
 }
@@ -162,13 +182,14 @@ fn descriptor<T: Provider>(dev: &Device<T, Bound>) -> Result<KVVec<u8>> {
 ///
 /// - [`EXDEV`]: a VMM would find that configuration space differs, which it compares itself, at the end;
 ///   of a function that is not behind a port it would not look at all of it.
-fn check<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8]) -> Result {
+fn check<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8], say: Say<'_>) -> Result {
+    const WHAT: &str = "check";
     let format = dev.data().get_ref().format();
-    let descriptor = judge(dev, bytes, &caps(dev), "check")?;
+    let descriptor = judge(bytes, &caps(dev), WHAT, say)?;
     let own = format.config();
 
     vmf::check_config(&descriptor, T::State::PROFILE, own.as_slice())
-        .map_err(|refusal| refused(dev, "check", refusal))
+        .map_err(|refusal| refused(WHAT, say, refusal))
 }
 
 /// Makes a device show the configuration space of another one, of which this is the start of a stream.
@@ -183,7 +204,7 @@ fn check<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8]) -> Result {
 /// - [`EXDEV`]: the other device differs in the `fixed` part.
 pub fn adopt<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8], fixed: Range<u64>) -> Result {
     const WHAT: &str = "adopt";
-    let refused = |refusal| refused(dev, WHAT, refusal);
+    let refused = |refusal| refused(WHAT, &|why| log(dev, why), refusal);
     let format = dev.data().get_ref().format();
     let own = caps(dev);
     let Presented {
@@ -201,7 +222,7 @@ pub fn adopt<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8], fixed: Range<u64
         },
         ..own
     };
-    let descriptor = judge(dev, bytes, &caps, WHAT)?;
+    let descriptor = judge(bytes, &caps, WHAT, &|why| log(dev, why))?;
     let mut result = Ok(());
     let config = format.config();
 
@@ -221,23 +242,28 @@ pub fn adopt<T: Provider>(dev: &Device<T, Bound>, bytes: &[u8], fixed: Range<u64
 }
 
 /// Judges the start of a stream as the `write()` of a migration does.
-fn judge<'a, T: Provider>(
-    dev: &Device<T, Bound>,
+fn judge<'a>(
     bytes: &'a [u8],
     caps: &Capabilities,
     what: &str,
+    say: Say<'_>,
 ) -> Result<Descriptor<'a>> {
     let mut buffer = KVVec::new();
 
     buffer.resize(DESCRIPTOR_MAX, 0, GFP_KERNEL)?;
     vmf::preflight(bytes, caps, CRC, &mut buffer).map_err(|error| {
-        dev_info!(dev.parent(), "{what}: {}\n", Line(error));
+        say(fmt!("{what}: {}", Line(error)));
         errno(error.code)
     })?;
-    Descriptor::of_stream(bytes, CRC).map_err(|refusal| refused(dev, what, refusal))
+    Descriptor::of_stream(bytes, CRC).map_err(|refusal| refused(what, say, refusal))
 }
 
-fn refused<T: Provider>(dev: &Device<T, Bound>, what: &str, refusal: Refusal) -> Error {
-    dev_info!(dev.parent(), "{what}: {}\n", Line(refusal));
+fn refused(what: &str, say: Say<'_>, refusal: Refusal) -> Error {
+    say(fmt!("{what}: {}", Line(refusal)));
     errno(refusal.code)
+}
+
+/// Says it to the administrator, who alone can write to these attributes.
+fn log<T: Provider>(dev: &Device<T, Bound>, why: fmt::Arguments<'_>) {
+    dev_info!(dev.parent(), "{why}\n");
 }

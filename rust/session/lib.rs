@@ -9,7 +9,8 @@
 //!
 //! * [`Format`]: what a device can read and write, and which of it an operator has chosen;
 //! * [`Outgoing`], [`Incoming`]: the streams of a migration;
-//! * [`handshake`]: the attributes by which the end of a migration is known before it begins.
+//! * [`handshake`]: how the end of a migration is known before it begins, by attributes and by the file
+//!   descriptor of a device.
 
 #![crate_name = "session"]
 #![forbid(unsafe_code)]
@@ -22,6 +23,7 @@ mod preamble;
 
 pub use self::{
     format::Format,
+    handshake::Handshake,
     incoming::Incoming,
     outgoing::Outgoing, //
 };

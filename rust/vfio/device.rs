@@ -353,6 +353,13 @@ impl<T: Driver> Device<T, Open> {
         unsafe { kernel::device::Device::from_raw((*self.as_vdev()).dev) }
     }
 
+    /// Returns the device as one that is bound, which it is while it is open.
+    pub(crate) fn as_bound(&self) -> &Device<T, Bound> {
+        // SAFETY: The layout does not depend on the context. `vfio_unregister_group_dev()`, before
+        // which the device is not unbound, waits for the last close.
+        unsafe { &*core::ptr::from_ref(self).cast() }
+    }
+
     /// Returns whether user space asked for `VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2`.
     pub(crate) fn precopy_info_v2(&self) -> bool {
         // SAFETY: A byte that the core sets once while the device is open; a stale value is that of

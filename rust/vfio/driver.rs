@@ -4,6 +4,7 @@
 
 use crate::{
     dma_logging,
+    handshake,
     migration,
     region,
     sysfs,
@@ -32,6 +33,8 @@ pub trait Driver: Sized + Send + Sync + 'static {
     type DmaLogging: dma_logging::Profile<Self>;
     /// [`Enabled`](sysfs::Enabled) or [`Disabled`](sysfs::Disabled).
     type Attributes: sysfs::Profile<Self>;
+    /// What speaks for the format of the driver, or [`Disabled`](handshake::Disabled).
+    type Handshake: handshake::Handshake<Self>;
 
     /// Name of the `vfio_device_ops`, for messages of the core.
     const NAME: &'static CStr;

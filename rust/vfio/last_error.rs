@@ -31,7 +31,7 @@ const MAX_LEN: usize = 256;
 
 /// A text of printable ASCII characters; all others, which may come out of a stream, become `?`.
 #[derive(Clone, Copy)]
-struct Text {
+pub(crate) struct Text {
     bytes: [u8; MAX_LEN],
     len: usize,
 }
@@ -50,10 +50,13 @@ impl Text {
         text
     }
 
-    fn as_str(&self) -> &str {
-        let bytes = self.bytes.get(..self.len).unwrap_or(&[]);
+    /// Returns the text, which is empty if there is none.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
 
-        match core::str::from_utf8(bytes) {
+    fn as_str(&self) -> &str {
+        match core::str::from_utf8(self.as_bytes()) {
             Ok("") | Err(_) => "none",
             Ok(text) => text,
         }
@@ -104,6 +107,11 @@ struct Inner {
     text: Text,
     /// Number of texts so far; wraps.
     count: u32,
+    /// That number when the device was opened: what is older is not for its owner.
+    count_at_open: u32,
+    /// Why a request of the owner was refused that is no migration. Newer than `text`, if there is
+    /// one, and not shown in debugfs: nobody can take the cause of a failure away by asking.
+    asked: Text,
     limit: Limit,
 }
 
@@ -121,6 +129,8 @@ impl LastError {
             inner <- new_mutex!(Inner {
                 text: Text::NONE,
                 count: 0,
+                count_at_open: 0,
+                asked: Text::NONE,
                 limit: Limit { since: Instant::now(), lines: 0 },
             }, "vfio::LastError"),
         })
@@ -138,12 +148,45 @@ impl LastError {
         let mut inner = self.inner.lock();
 
         inner.text = text;
+        inner.asked = Text::NONE;
         inner.count = inner.count.wrapping_add(1);
+    }
+
+    /// Leaves a text for the owner alone: something was asked, and refused.
+    pub(crate) fn set_asked(&self, args: fmt::Arguments<'_>) {
+        // As above.
+        let text = Text::new(args);
+
+        self.inner.lock().asked = text;
+    }
+
+    /// Somebody opens the device.
+    pub(crate) fn change_owner(&self) {
+        let mut inner = self.inner.lock();
+
+        inner.asked = Text::NONE;
+        inner.count_at_open = inner.count;
+    }
+
+    /// Returns the last text that is about what the owner has done.
+    pub(crate) fn of_owner(&self) -> Text {
+        let inner = self.inner.lock();
+
+        if inner.asked.len != 0 {
+            inner.asked
+        } else if inner.count != inner.count_at_open {
+            inner.text
+        } else {
+            Text::NONE
+        }
     }
 
     /// A session begins, and with it the time for which there is an answer.
     pub(crate) fn clear(&self) {
-        self.inner.lock().text = Text::NONE;
+        let mut inner = self.inner.lock();
+
+        inner.text = Text::NONE;
+        inner.asked = Text::NONE;
     }
 
     /// Returns the number of texts so far.

@@ -17,7 +17,8 @@
 //!   device that has not been stopped does not compile;
 //! * [`region::Traps`] answers for a BAR that user space may not touch unseen;
 //! * [`dma_logging::DmaLogging`] tells which pages the device has written to;
-//! * [`sysfs::Group`] shows what is known of the device whether or not it is open.
+//! * [`sysfs::Group`] shows what is known of the device whether or not it is open;
+//! * [`handshake::Handshake`] tells who has opened it what is known of a migration beforehand.
 //!
 //! Locking and lifetimes are tabulated in `Documentation/driver-api/vfio-rust.rst`.
 
@@ -36,6 +37,7 @@ mod driver;
 pub mod emulated;
 #[cfg(CONFIG_FAULT_INJECTION)]
 mod fault;
+pub mod handshake;
 pub mod image;
 mod last_error;
 pub mod migration;

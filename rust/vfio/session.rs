@@ -47,6 +47,8 @@ impl<T: Driver> Device<T> {
         // Before anything is looked at: a reset from here on is noticed.
         let epoch = self.epoch();
         let mut session = self.inner.session.lock();
+
+        self.last_error().change_owner();
         // SAFETY: By the requirement on the caller it is enabled, and stays so during the call.
         let dev = unsafe { self.as_open() };
 

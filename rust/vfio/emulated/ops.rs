@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     bindings,
+    handshake,
     region::{
         self,
         Profile as _, //
@@ -24,7 +25,8 @@ use kernel::{
         c_int,
         c_long,
         c_uint,
-        c_ulong, //
+        c_ulong,
+        c_void, //
     },
     ioctl,
     prelude::*,
@@ -68,6 +70,7 @@ impl<T: Driver> Ops<T> {
         read: Some(Self::read_callback),
         write: Some(Self::write_callback),
         ioctl: Some(Self::ioctl_callback),
+        device_feature: Some(Self::device_feature_callback),
         mmap: Some(Self::mmap_callback),
         get_region_info_caps: Some(Self::get_region_info_caps_callback),
         request: Some(Self::request_callback),
@@ -136,7 +139,7 @@ impl<T: Driver> Ops<T> {
     ///
     /// # Safety
     ///
-    /// Must be called from `read`, `write` or `ioctl`, and the reference must not outlive the call.
+    /// Must be called from `read`, `write`, `ioctl` or `device_feature`, and the reference must not outlive the call.
     unsafe fn of_file<'a>(
         vdev: *mut bindings::vfio_device,
     ) -> (&'a Device<T>, &'a Device<T, Open>) {
@@ -242,6 +245,24 @@ impl<T: Driver> Ops<T> {
                 }
                 _ => Err(ENOTTY),
             }?;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// As [`Self::init_callback()`].
+    unsafe extern "C" fn device_feature_callback(
+        vdev: *mut bindings::vfio_device,
+        flags: u32,
+        arg: *mut c_void,
+        argsz: usize,
+    ) -> c_int {
+        // SAFETY: As is asked for.
+        let (_, dev) = unsafe { Self::of_file(vdev) };
+
+        from_result(|| {
+            handshake::feature(dev, flags, UserPtr::from_ptr(arg), argsz).unwrap_or(Err(ENOTTY))?;
             Ok(0)
         })
     }

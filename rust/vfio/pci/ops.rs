@@ -5,6 +5,7 @@
 use super::Pci;
 use crate::{
     bindings,
+    handshake,
     region::{
         self,
         Profile as _, //
@@ -22,7 +23,8 @@ use kernel::{
         c_int,
         c_long,
         c_uint,
-        c_ulong, //
+        c_ulong,
+        c_void, //
     },
     ioctl,
     prelude::*, //
@@ -52,7 +54,7 @@ impl<T: Driver<Bus = Pci>> Device<T> {
         ioctl: Some(Self::ioctl_callback),
         get_region_info_caps: Some(Self::get_region_info_caps_callback),
         mmap: Some(Self::mmap_callback),
-        device_feature: Some(bindings::vfio_pci_core_ioctl_feature),
+        device_feature: Some(Self::device_feature_callback),
         request: Some(bindings::vfio_pci_core_request),
         match_: Some(bindings::vfio_pci_core_match),
         match_token_uuid: Some(bindings::vfio_pci_core_match_token_uuid),
@@ -199,6 +201,27 @@ impl<T: Driver<Bus = Pci>> Device<T> {
         // left to do must not come later, and then hit registers that were set up in between.
         this.settle();
         result
+    }
+
+    /// # Safety
+    ///
+    /// Called by the vfio core for a device with this table, with the arguments that
+    /// [`struct vfio_device_ops`](srctree/include/linux/vfio.h) documents.
+    unsafe extern "C" fn device_feature_callback(
+        vdev: *mut bindings::vfio_device,
+        flags: u32,
+        arg: *mut c_void,
+        argsz: usize,
+    ) -> c_int {
+        // SAFETY: This table is only ever set on a `Device<T>`; the file of the caller keeps it open,
+        // see `vfio_df_close()`.
+        let dev = unsafe { Self::from_vdev(vdev).as_open() };
+
+        match handshake::feature(dev, flags, UserPtr::from_ptr(arg), argsz) {
+            Some(result) => from_result(|| result.map(|()| 0)),
+            // SAFETY: The arguments are those that the core has given us.
+            None => unsafe { bindings::vfio_pci_core_ioctl_feature(vdev, flags, arg, argsz) },
+        }
     }
 
     /// # Safety
