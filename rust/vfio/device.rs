@@ -11,6 +11,7 @@ use crate::{
     },
     dma_logging::Profile as _,
     last_error::LastError,
+    limit::Limits,
     migration::Profile as _,
     session::Session,
     stats::Stats,
@@ -75,6 +76,8 @@ pub(crate) struct Inner<T: Driver> {
     bus: <T::Bus as Bus>::State<T>,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
+    #[pin]
+    limits: Limits,
     counters: Arc<Counters>,
     /// Shows these as long as the device is bound; a data file can keep the rest for longer, and
     /// the names must be free when the device is bound again.
@@ -158,6 +161,7 @@ impl<T: Driver> Inner<T> {
             bus,
             stats,
             last_error,
+            limits <- Limits::new(),
             counters,
             debugfs <- new_mutex!(Some(files), "vfio::Device::debugfs"),
             session <- new_mutex!(None, "vfio::Device::session"),
@@ -278,6 +282,10 @@ impl<T: Driver> Device<T> {
         &self.inner.stats
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.inner.limits
+    }
+
     pub(crate) fn last_error(&self) -> &LastError {
         &self.inner.last_error
     }
@@ -339,7 +347,7 @@ impl<T: Driver> Device<T, Bound> {
     }
 
     /// Returns the device that this one is of.
-    pub fn parent(&self) -> &kernel::device::Device {
+    pub fn parent(&self) -> &kernel::device::Device<kernel::device::Bound> {
         // SAFETY: `vfio_init_device()` has set `dev`, which is bound to this driver by the context.
         unsafe { kernel::device::Device::from_raw((*self.as_vdev()).dev) }
     }
@@ -347,7 +355,7 @@ impl<T: Driver> Device<T, Bound> {
 
 impl<T: Driver> Device<T, Open> {
     /// Returns the device that this one is of.
-    pub fn parent(&self) -> &kernel::device::Device {
+    pub fn parent(&self) -> &kernel::device::Device<kernel::device::Bound> {
         // SAFETY: `vfio_init_device()` has set `dev`, which is bound to this driver as long as the
         // device is open: `vfio_unregister_group_dev()` waits for the last close.
         unsafe { kernel::device::Device::from_raw((*self.as_vdev()).dev) }

@@ -13,6 +13,7 @@
 
 use crate::{
     bindings,
+    limit::Kind,
     Bound,
     Device,
     Driver,
@@ -248,13 +249,11 @@ impl<T: Driver> Call<'_, T> {
     /// Leaves a line for the user and, ten times in five seconds at most, in the log. What is wrong with
     /// a request for the last line is in the log only, as that is still to be read.
     fn say(&self, why: fmt::Arguments<'_>) {
-        let last_error = self.dev.last_error();
-
-        if last_error.may_log() {
+        if self.dev.limits().allows(Kind::Question) {
             dev_info!(self.dev.parent(), "{why}\n");
         }
         if !matches!(self.feature, Feature::LastError) {
-            last_error.set_asked(why);
+            self.dev.last_error().set_asked(why);
         }
     }
 }

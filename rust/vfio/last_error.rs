@@ -7,6 +7,7 @@
 //! failed before anyone can look, and neither must close.
 
 use crate::{
+    limit::Kind,
     Device,
     Driver,
     Open, //
@@ -18,12 +19,7 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    sync::Mutex,
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
-    }, //
+    sync::Mutex, //
 };
 
 /// Longest text in bytes; what does not fit is cut off.
@@ -79,30 +75,6 @@ impl fmt::Write for Text {
     }
 }
 
-/// Lines in the log in [`LOG_INTERVAL`], as the kernel's own limit has them.
-const LOG_BURST: u32 = 10;
-/// After how long the count begins again.
-const LOG_INTERVAL: Delta = Delta::from_secs(5);
-
-/// User space can fail as often as it likes, and so fill the log.
-struct Limit {
-    since: Instant<Monotonic>,
-    lines: u32,
-}
-
-impl Limit {
-    fn allows(&mut self) -> bool {
-        if self.since.elapsed() > LOG_INTERVAL {
-            *self = Self {
-                since: Instant::now(),
-                lines: 0,
-            };
-        }
-        self.lines = self.lines.saturating_add(1);
-        self.lines <= LOG_BURST
-    }
-}
-
 struct Inner {
     text: Text,
     /// Number of texts so far; wraps.
@@ -112,7 +84,6 @@ struct Inner {
     /// Why a request of the owner was refused that is no migration. Newer than `text`, if there is
     /// one, and not shown in debugfs: nobody can take the cause of a failure away by asking.
     asked: Text,
-    limit: Limit,
 }
 
 /// The last error of one device.
@@ -131,14 +102,8 @@ impl LastError {
                 count: 0,
                 count_at_open: 0,
                 asked: Text::NONE,
-                limit: Limit { since: Instant::now(), lines: 0 },
             }, "vfio::LastError"),
         })
-    }
-
-    /// Returns whether another line may go to the log.
-    pub(crate) fn may_log(&self) -> bool {
-        self.inner.lock().limit.allows()
     }
 
     /// Replaces the text.
@@ -158,6 +123,11 @@ impl LastError {
         let text = Text::new(args);
 
         self.inner.lock().asked = text;
+    }
+
+    /// Something has failed since.
+    pub(crate) fn forget_asked(&self) {
+        self.inner.lock().asked = Text::NONE;
     }
 
     /// Somebody opens the device.
@@ -221,7 +191,7 @@ impl<T: Driver> Device<T, Open> {
     /// There it stays until the next session begins, through resets and close; the last call counts.
     /// Of the text the first 256 bytes are kept, with `?` for all but printable ASCII.
     pub fn report(&self, why: fmt::Arguments<'_>) {
-        if self.last_error().may_log() {
+        if self.limits().allows(Kind::Report) {
             dev_err!(self.parent(), "{why}\n");
         }
         self.set_last_error(why);
@@ -230,7 +200,7 @@ impl<T: Driver> Device<T, Open> {
     /// Warns in the log, at the rate of [`report()`](Self::report): user space can bring about most
     /// of what there is to warn of as often as it likes.
     pub fn warn(&self, what: fmt::Arguments<'_>) {
-        if self.last_error().may_log() {
+        if self.limits().allows(Kind::Report) {
             dev_warn!(self.parent(), "{what}\n");
         }
     }

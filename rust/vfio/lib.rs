@@ -40,6 +40,7 @@ mod fault;
 pub mod handshake;
 pub mod image;
 mod last_error;
+mod limit;
 pub mod migration;
 pub mod pci;
 pub mod region;

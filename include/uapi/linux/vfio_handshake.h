@@ -39,6 +39,7 @@
  *		feature is only there for the other one of GET and SET.
  * EFAULT	The memory cannot be read, or written.
  * ENOSPC	GET: see above.
+ * ENOMEM	There is no memory.
  * ENOTTY	There is no such feature.
  *
  * Nothing of a device waits for a fault of this memory but the caller.
@@ -55,9 +56,9 @@ struct vfio_device_feature_x_mig_bytes {
 /*
  * Upon VFIO_DEVICE_FEATURE_GET, the bytes with which the migration data of the
  * device would begin if it were saved now: which format it is, whose state, and
- * what a destination must have to load it. May be asked for in any state, changes
- * nothing, and does not wait for the device. Two calls can give different bytes,
- * also of different length: ENOSPC can come again.
+ * what a destination must have to load it. May be asked for in any state, and
+ * changes nothing. Two calls can give different bytes, also of different length:
+ * ENOSPC can come again.
  *
  * EOPNOTSUPP	There is no descriptor: the data that is to be written has no words
  *		for what the user of the device makes use of.

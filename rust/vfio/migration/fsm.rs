@@ -93,6 +93,8 @@ fn note_failure<T: Migration>(
         dev.last_error().count() == said
     };
 
+    // Newer than what was asked before.
+    dev.last_error().forget_asked();
     if unsaid {
         let (from, next) = (state::name(from.index()), state::name(next.index()));
 
