@@ -33,7 +33,10 @@ use vfio::migration::{
     WithP2p,
     WithPreCopy, //
 };
-use vmf::Features;
+use vmf::{
+    profile::stations,
+    Features, //
+};
 
 impl Migration for Igbvf {
     type Running = Running;
@@ -105,9 +108,13 @@ impl P2p for Igbvf {
     }
 
     fn unquiesce(dev: &Device, quiesced: Quiesced) -> Transition<Running, Quiesced> {
-        quiesced
+        let running = quiesced
             .unquiesce(dev)
-            .map_err(|(quiesced, err)| Failed::Unchanged(quiesced, err))
+            .map_err(|(quiesced, err)| Failed::Unchanged(quiesced, err))?;
+        let control = &running.shadow().mailbox.control;
+
+        session::announce(dev, stations(&control.filters, &control.unicast));
+        Ok(running)
     }
 
     fn stop(dev: &Device, quiesced: Quiesced) -> Transition<Stopped, Quiesced> {

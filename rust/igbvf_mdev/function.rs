@@ -7,7 +7,6 @@
 //! held over the copy of frames, and so over faults of guest memory: a guest that touches a register of
 //! a queue, other than a tail, waits for that, and its VMM's calls with it.
 
-use super::announce::announce;
 use igbvf_model::{
     registers::Register,
     Administrator,
@@ -45,10 +44,12 @@ use kernel::{
     }, //
 };
 use vmf::{
-    profile::igbvf_82576::{
-        Filters,
-        State,
-        FEATURE_UNICAST_FILTERS, //
+    profile::{
+        igbvf_82576::{
+            State,
+            FEATURE_UNICAST_FILTERS, //
+        },
+        stations, //
     },
     Features, //
 };
@@ -312,12 +313,12 @@ impl Function {
     }
 
     /// Makes the frames by which the network learns where the guest is; none for one without an address.
-    pub(crate) fn announce(&self, send: impl FnMut(&[u8])) {
+    pub(crate) fn announce(&self, mut send: impl FnMut(&[u8])) {
         let mut state = State::default();
 
         self.control.lock().save(&mut state);
-        if state.filters.flags & Filters::FLAGS_MAC_VALID != 0 {
-            announce(&state, send);
+        for station in stations(&state.filters, &state.unicast) {
+            send(&station.frame());
         }
     }
 

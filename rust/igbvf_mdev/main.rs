@@ -8,8 +8,6 @@
 #![crate_name = "igbvf_mdev"]
 
 #[forbid(unsafe_code)]
-mod announce;
-#[forbid(unsafe_code)]
 mod attributes;
 #[forbid(unsafe_code)]
 mod config;

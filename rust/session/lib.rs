@@ -9,12 +9,14 @@
 //!
 //! * [`Format`]: what a device can read and write, and which of it an operator has chosen;
 //! * [`Outgoing`], [`Incoming`]: the streams of a migration;
+//! * [`announce()`]: where the guest is now, for the network;
 //! * [`handshake`]: how the end of a migration is known before it begins, by attributes and by the file
 //!   descriptor of a device.
 
 #![crate_name = "session"]
 #![forbid(unsafe_code)]
 
+mod arrival;
 mod format;
 pub mod handshake;
 mod incoming;
@@ -22,6 +24,7 @@ mod outgoing;
 mod preamble;
 
 pub use self::{
+    arrival::announce,
     format::Format,
     handshake::Handshake,
     incoming::Incoming,

@@ -11,4 +11,5 @@ pub mod eventfd;
 pub mod pci;
 pub mod pm_runtime;
 pub mod rwsem;
+pub mod uevent;
 pub mod user_worker;

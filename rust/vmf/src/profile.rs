@@ -38,9 +38,13 @@ pub mod igbvf_82576;
 mod presence;
 mod ranges;
 pub(crate) mod spec;
+mod stations;
 mod verifier;
 
-pub use self::verifier::Verifier;
+pub use self::{
+    stations::{stations, Station},
+    verifier::Verifier,
+};
 
 use self::spec::Profile;
 use crate::{error::Refusal, reader::Visitor, writer::Writer};

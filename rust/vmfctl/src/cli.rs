@@ -9,8 +9,9 @@ use std::{
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+use vmf::profile::Station;
 
-use crate::sysfs::Sysfs;
+use crate::{announce, sysfs::Sysfs};
 
 /// What all commands share.
 #[derive(Debug)]
@@ -212,6 +213,12 @@ The interface is a TAP device, which is made if there is none of that name, or a
 is opened as the device wants it, without offloads, and handed over: it stays as long as the device \
 keeps it, and whatever it is a port of is up to \"ip link\". The guest is announced to the network.";
 
+const ANNOUNCE_HELP: &str = "\
+A guest that has just arrived may have nothing to send, and until it has, a switch sends its frames \
+to where it was. This sends a reverse ARP request for each of its addresses, from the interface of \
+the physical function. Which these are says the event of the driver, VMF_STATIONS: udev does it all, \
+by the rule in the admin guide. A function in software announces its guest itself.";
+
 /// The commands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -336,6 +343,16 @@ pub(crate) enum Command {
         /// The UUID of the device
         #[arg(value_name = "UUID")]
         device: String,
+    },
+    /// Tell the network where the guest of a virtual function is
+    #[command(after_long_help = ANNOUNCE_HELP)]
+    Announce {
+        /// The address of the virtual function
+        #[arg(value_name = "DEVICE")]
+        device: String,
+        /// An address of the guest, and a VLAN if frames to it have a tag: 02:00:00:00:82:01@82
+        #[arg(value_name = "MAC[@VLAN]", value_parser = announce::station, required = true)]
+        stations: Vec<Station>,
     },
     /// Write the completions of a shell
     Completions {

@@ -5,6 +5,7 @@
 //! Verdicts come from the codec that the kernel uses, names and layouts from the registry.
 
 mod adopt;
+mod announce;
 mod bytes;
 mod check;
 mod cli;
@@ -132,6 +133,7 @@ fn run(cli: Cli) -> Result {
         Command::Adopt { device, source } => adopt::run(&io, &device, &Source::new(&source)),
         Command::Attach { device, interface } => tap::attach(&io, &device, &interface),
         Command::Detach { device } => tap::detach(&io, &device),
+        Command::Announce { device, stations } => announce::run(&io, &device, &stations),
         Command::Completions { shell } => docs::completions(&io, shell),
         Command::Man { out } => docs::man(&io, out.as_deref()),
     }
