@@ -26,6 +26,9 @@ clean:
 demo:
 	@$(RUN) demo $(LANE)
 
+hosts:
+	@$(RUN) hosts
+
 soak:
 	@$(RUN) soak $(LANE)
 
@@ -78,6 +81,8 @@ From nothing to a migrated VF, and to the proof that it works:
   make demo          lab, kernel, module, a guest with a VF; live migration, a report
                        LANE=debian             no kernel to build, and no DMA logging
                                                (default: full)
+  make hosts         two hosts and a switch: a guest goes every way between them, and to
+                     a host without the NIC; the tables are in build/hosts/
   make soak          1000 migrations, and what they leave behind; build/soak.json
                        SOAK_MIGRATIONS=N       so many
   make walk          random steps of all kinds, with faults; build/walk.json
@@ -138,5 +143,5 @@ export HELP
 help:
 	@echo "$$HELP"
 
-.PHONY: modules modules_install clean demo soak walk campaign test conformance shell codec-test fuzz bench docs generate \
+.PHONY: modules modules_install clean demo hosts soak walk campaign test conformance shell codec-test fuzz bench docs generate \
 	vmfctl lint kernels lab help

@@ -50,24 +50,35 @@ run_dir() {
 	refuse "too many guests of lane $1 are running already"
 }
 
+# What a test host has for an IOMMU, and for network interfaces: the PF behind the first root
+# port. No network from outside: the NIC has a port of a hub that nobody else uses, so that it
+# has a carrier and the frames that tests send stay inside.
+IOMMU=(-device 'intel-iommu,intremap=on,caching-mode=on,eim=on')
+NICS=(-device 'pcie-root-port,id=rp0,slot=1' -netdev 'hubport,id=n0,hubid=0'
+	-device 'igb,bus=rp0,netdev=n0')
+
+SUFFIX=''
+
 # boot LANE SECONDS SETTING...
 # Second serial port on standard input and output, kernel log in $RUN/kernel.log. The
 # third is connected to the monitor of QEMU, so that a test can pull the cable.
-# The settings become /vmf.conf of the guest's init.
+# The settings become /vmf.conf of the guest's init. SUFFIX is in the names of its files, where
+# there is more than one host.
 boot() {
-	local lane=$1 seconds=$2 in_run=$IN_TOP/${RUN#"$TOP/"} memory serial=stdio accel
+	local lane=$1 seconds=$2 in_run=$IN_TOP/${RUN#"$TOP/"} memory serial=stdio accel host=$SUFFIX
 	shift 2
 	memory=$(guest_gib "$lane")G
 	[[ -z ${VMF_INTERACTIVE:-} ]] || serial=mon:stdio
 	# errexit may be off here (the caller looks at the status), and what a former
 	# run left must never be booted, or be taken for this run's log.
-	rm -f "$RUN/initramfs"
-	: >"$RUN/kernel.log"
-	printf '%s\n' "lane=$lane" "nested_kernel=$DEBIAN_IMAGE" "$@" >"$RUN/vmf.conf" || return
+	rm -f "$RUN/initramfs$host"
+	: >"$RUN/kernel$host.log"
+	mkdir -p "$RUN/settings$host" || return
+	printf '%s\n' "lane=$lane" "nested_kernel=$DEBIAN_IMAGE" "$@" >"$RUN/settings$host/vmf.conf" || return
 	# shellcheck disable=SC2016 # expanded by the inner shell
-	in_root -w "$in_run" sh -ec '
-		echo vmf.conf | cpio --quiet -o -H newc -R 0:0 | cat "$0" - >initramfs' \
-		"$IN_TOP/build/$lane/initramfs.cpio" || return
+	in_root -w "$in_run/settings$host" sh -ec '
+		echo vmf.conf | cpio --quiet -o -H newc -R 0:0 | cat "$0" - >"../$1"' \
+		"$IN_TOP/build/$lane/initramfs.cpio" "initramfs$host" || return
 	read -ra accel < <(accel)
 	# On a busy machine an emulated timer interrupt may come later than the kernel
 	# allows when it probes for one in early boot, and it panics ("timer doesn't
@@ -75,22 +86,17 @@ boot() {
 	# is the host's clock on all vCPUs, and needs no watchdog: tsc=reliable.
 	# What the nested guest needs, its VMM first, comes from the lab root, with the
 	# clone in it, as it is here: read-only, and mounted only by tests that use it.
-	# No network from outside: the NIC has a port of a hub that nobody else uses,
-	# so that it has a carrier and the frames that tests send stay inside.
 	in_root -w "$in_run" timeout --foreground --kill-after=5 "$seconds" \
 		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
 		"${accel[@]}" -smp "${SMP:-2}" -m "$memory" \
-		-machine q35,kernel-irqchip=split \
-		-device intel-iommu,intremap=on,caching-mode=on,eim=on \
-		-device pcie-root-port,id=rp0,slot=1 \
-		-netdev hubport,id=n0,hubid=0 -device igb,bus=rp0,netdev=n0 \
+		-machine q35,kernel-irqchip=split "${IOMMU[@]}" "${NICS[@]}" \
 		-fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
 		-device virtio-9p-pci,fsdev=root,mount_tag=root \
-		-kernel "$KIMAGE" -initrd initramfs \
-		-append "console=ttyS0 intel_iommu=on panic=-1 loglevel=7 no_timer_check tsc=reliable ${VMF_APPEND:-}" \
-		-chardev socket,id=monitor,path=monitor.sock,server=on,wait=off \
-		-mon chardev=monitor,mode=readline -chardev socket,id=client,path=monitor.sock \
-		-serial file:kernel.log -serial "$serial" -serial chardev:client
+		-kernel "$KIMAGE" -initrd "initramfs$host" \
+		-append "console=ttyS0 ${IOMMU:+intel_iommu=on} panic=-1 loglevel=7 no_timer_check tsc=reliable ${VMF_APPEND:-}" \
+		-chardev "socket,id=monitor,path=monitor$host.sock,server=on,wait=off" \
+		-mon chardev=monitor,mode=readline -chardev "socket,id=client,path=monitor$host.sock" \
+		-serial "file:kernel$host.log" -serial "$serial" -serial chardev:client
 }
 
 # scan_log FILE: what must not be in a kernel log, with its surroundings. Fails

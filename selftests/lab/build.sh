@@ -9,7 +9,7 @@
 
 # Modules of the distribution kernel that the test host may need; in the other
 # lanes they are built in, or are all there is. What they depend on comes along.
-GUEST_MODULES=(igb igbvf vfio-pci vfio_iommu_type1 mdev tap veth bridge tun 8021q
+GUEST_MODULES=(igb igbvf e1000e vfio-pci vfio_iommu_type1 mdev tap veth bridge tun 8021q
 	9p 9pnet_virtio kvm-amd kvm-intel)
 
 # Those that the nested guest needs; hotplug of PCI Express is built in.

@@ -15,10 +15,28 @@ add_summary() {
 	sed "1d; s#^\(FAIL\|SKIP\) #\1 $2/#" "$1" >>"$NOTES"
 }
 
+# What boots the test host, which is then called with its lane and settings.
+BOOT=(boot)
+
 # The guest's second serial port, to the report and to $RUN.
 boot_and_count() {
-	boot "$@" 2>"$RUN/qemu.log" | tee "$RUN/output.log" |
+	"${BOOT[@]}" "$@" 2>"$RUN/qemu.log" | tee "$RUN/output.log" |
 		in_root python3 selftests/lab/ktap.py "${PLAIN[@]}" "$IN_TOP/${RUN#"$TOP/"}/summary" "$1/${PART:-}"
+}
+
+# The kernel logs of all hosts of this run; of a second one also that it came to its end.
+scan_hosts() {
+	local file status=0
+	for file in "$RUN"/kernel*.log; do
+		scan_log "$file" || status=1
+	done
+	for file in "$RUN"/output-*.log; do
+		[[ ! -e $file ]] || grep -aq '^@vmf done' "$file" || {
+			tail -n 20 "$file"
+			status=1
+		}
+	done
+	return $status
 }
 
 # guest LANE MODE LIMIT SETTING...: boot, report, scan the kernel log. In $RUN.
@@ -27,7 +45,7 @@ guest() {
 	shift 3
 	PLAIN=(--plain)
 	[[ $mode != test ]] || PLAIN=()
-	rm -rf "$RUN/summary" "$RUN/files"
+	rm -rf "$RUN"/{summary,files,kernel*.log,qemu-*.log,output-*.log}
 	in_group boot_and_count "$lane" "$limit" "mode=$mode" "$@" || status=$?
 	# It is large, and made of what is there.
 	rm -f "$RUN/initramfs"
@@ -39,14 +57,14 @@ guest() {
 	[[ -s $RUN/summary ]] || printf '%s\n' '0 1 0' "FAIL the guest printed nothing, see $RUN" >"$RUN/summary"
 	# The scan is the last test of the guest's plan.
 	n=$(($(grep -c '^@vmf end' "$RUN/output.log" || true) + 1))
-	if scan_log "$RUN/kernel.log" >"$RUN/scan.log"; then
+	if scan_hosts >"$RUN/scan.log"; then
 		TOTAL_PASSED=$((TOTAL_PASSED + 1))
 		((${#PLAIN[@]})) || echo "ok $n $lane/${PART:-}kernel_log"
 	else
 		sed 's/^/# /' "$RUN/scan.log"
-		echo "not ok $n $lane/${PART:-}kernel_log # see $RUN/kernel.log"
+		echo "not ok $n $lane/${PART:-}kernel_log # see $RUN/kernel*.log"
 		TOTAL_FAILED=$((TOTAL_FAILED + 1))
-		echo "FAIL $lane/${PART:-}kernel_log: see $RUN/kernel.log" >>"$NOTES"
+		echo "FAIL $lane/${PART:-}kernel_log: see $RUN/kernel*.log" >>"$NOTES"
 	fi
 	add_summary "$RUN/summary" "$lane${PART:+/${PART%/}}"
 	n=$(grep -acE 'DMAR:.*fault' "$RUN/kernel.log" || true)
@@ -59,8 +77,8 @@ guest() {
 # Was it the emulator, and not what runs in it? Either QEMU has aborted, or a CPU
 # slept on with work to do: a timer, or an interrupt from another CPU, was lost.
 emulator_failed() {
-	grep -qE 'Assertion|Aborted|MMIO over range' "$RUN/qemu.log" ||
-		grep -aq 'rcu_preempt kthread starved' "$RUN/kernel.log"
+	grep -qE 'Assertion|Aborted|MMIO over range' "$RUN"/qemu*.log ||
+		grep -aq 'rcu_preempt kthread starved' "$RUN"/kernel*.log
 }
 
 # guest, and once more if it was the emulator that failed: this is said, and the

@@ -20,7 +20,7 @@ with_provider() {
 # plan_lane LANE SETTING...: a test host for each nested program, one for the profile with
 # functions in software, and one for the others.
 plan_lane() {
-	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-900} program nested=()
+	local lane=$1 each=${limit:-300} whole=2400 with_guest=${limit:-900} program nested=() hosts seconds
 	shift
 	[[ $lane != debug ]] || each=${limit:-1500} whole=9000 with_guest=${limit:-2400}
 	for program in "$TOP"/selftests/*_test.*; do
@@ -36,17 +36,28 @@ plan_lane() {
 		plan_conformance "$lane" software "$whole" "tests='$glob'" "timeout=$each" "$@"
 	fi
 	for program in "${nested[@]}"; do
+		hosts=() seconds=$with_guest
+		if [[ $program == "$PAIR" ]]; then
+			# libvirt asks of KVM what the kernels of the other lanes have not.
+			[[ $lane == debian ]] || continue
+			hosts=(pair_of debian nic)
+			UNIT_GUESTS[${#UNIT_NAME[@]}]=2
+			seconds=$((3 * with_guest))
+		fi
 		run_dir "$lane"
-		add_unit "$lane/$program" nested_host test_in "$lane" $((with_guest + 300)) \
-			"tests=$program" "timeout=$with_guest" "$@"
+		add_unit "$lane/$program" nested_host "${hosts[@]}" test_in "$lane" $((seconds + 300)) \
+			"tests=$program" "timeout=$seconds" "$@"
 	done
 }
 
-# test_in LANE LIMIT SETTING...: one unit. The driver takes the model for silicon, as nothing
-# tests that but this, and is to log in containers, which it does not by itself.
+# The driver takes the model for silicon, as nothing tests that but this, and is to log in
+# containers, which it does not by itself.
+PARAMS="params='recognise_models=0 log_containers=1'"
+
+# test_in LANE LIMIT SETTING...: one unit
 test_in() {
 	prepare "$1"
-	guest_twice "$1" test "$2" "params='recognise_models=0 log_containers=1'" "${@:3}"
+	guest_twice "$1" test "$2" "$PARAMS" "${@:3}"
 }
 
 # The programs with a guest in the test host, which then has one CPU: the SVM of QEMU 10.0
@@ -57,6 +68,16 @@ test_in() {
 # is none. A timer interrupt of the host can be lost as well; a periodic one comes again,
 # where one that is set for each event (highres) would not, and the host would sleep on.
 NESTED='nested*_test'
+
+# That of them which has two hosts.
+PAIR=nested_hosts_test
+
+# pair_of OTHER KIND COMMAND...: with two test hosts, see boot_pair
+pair_of() {
+	# shellcheck disable=SC2034 # guest.sh reads it
+	local BOOT=(boot_pair "$1" "$2")
+	"${@:3}"
+}
 
 # nested_host COMMAND...: with a test host as above
 nested_host() {

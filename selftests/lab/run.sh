@@ -5,7 +5,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common root kernel build boot guest plan units fuzz campaign lint; do
+for part in common root kernel build boot hosts guest plan units fuzz campaign lint; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
@@ -21,6 +21,7 @@ usage() {
 	                             run the selftests of the profile on the functions of a
 	                             provider, hardware or software (default: debian full)
 	run.sh demo [LANE]           live-migrate a guest with a VF, and report (default: full)
+	run.sh hosts [nic|none]      every way between two hosts, or to one without a NIC
 	run.sh soak [LANE]           migrate SOAK_MIGRATIONS (1000) times, and see what grows
 	run.sh walk [LANE]           VMF_STEPS (50000) random steps from VMF_SEED (default: debug)
 	run.sh campaign              all of lane debug, soak and walk: hours; goes on where it was
@@ -122,6 +123,10 @@ cmd_test() {
 	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test; then
 		ensure_newer_qemu
 	fi
+	if picks "$glob" "$PAIR"; then
+		ensure_extra hosts
+		ensure_extra libvirt
+	fi
 	# These use all CPUs themselves.
 	if [[ -n $cargo ]]; then
 		cargo_tests
@@ -212,6 +217,26 @@ cmd_bench() {
 	say 'All figures: build/bench.json'
 }
 
+# Every way between two hosts: of different kernels, and then to one without a PF and an IOMMU.
+cmd_hosts() {
+	local kind
+	(($#)) || set -- nic none
+	prepare full
+	ensure_built full
+	prepare debian
+	ensure_built debian
+	ensure_newer_qemu
+	ensure_extra hosts
+	mkdir -p "$BUILD/hosts"
+	for kind; do
+		rm -f "$BUILD/hosts/$kind.txt"
+		show_host full nested_host pair_of debian "$kind" guest full tour 9300 timeout=9200 "$PARAMS"
+		mv "$RUN/files/hosts.txt" "$BUILD/hosts/$kind.txt"
+		((TOTAL_FAILED == 0))
+	done
+	say 'Every way between two hosts: build/hosts/nic.txt; to one without a NIC: build/hosts/none.txt'
+}
+
 # The figures are in build/soak.json, too.
 cmd_soak() {
 	local lane=${1:-debian}
@@ -269,6 +294,7 @@ main() {
 	conformance) cmd_conformance "$@" ;;
 	root) ensure_root ;;
 	demo) cmd_demo "$@" ;;
+	hosts) cmd_hosts "$@" ;;
 	soak) cmd_soak "$@" ;;
 	walk) cmd_walk "$@" ;;
 	campaign) cmd_campaign ;;

@@ -7,7 +7,8 @@
 # appear one after the other, in the order in which the units were added: the one whose
 # turn it is as it grows, the others whole. Sourced, never executed.
 
-UNIT_NAME=() UNIT_RUN=() UNIT_COMMAND=() UNIT_PID=() UNIT_START=() UNIT_DONE=()
+# UNIT_GUESTS is how many test hosts a unit has, if not one.
+UNIT_NAME=() UNIT_GUESTS=() UNIT_RUN=() UNIT_COMMAND=() UNIT_PID=() UNIT_START=() UNIT_DONE=()
 UNITS_DIR=''
 
 # count_guests LANE...: sets GUESTS, how many units of these lanes may run at once.
@@ -42,9 +43,10 @@ run_units() {
 		for n in "${!UNIT_PID[@]}"; do
 			[[ -n ${UNIT_DONE[n]:-} ]] || unit_runs "$n" || finish_unit "$n"
 		done
-		while ((${#waiting[@]} && ${#UNIT_PID[@]} - ${#UNIT_DONE[@]} < GUESTS)); do
-			start_unit "${waiting[0]}"
-			waiting=("${waiting[@]:1}")
+		for n in "${!waiting[@]}"; do
+			has_room "${waiting[n]}" || continue
+			start_unit "${waiting[n]}"
+			unset "waiting[n]"
 		done
 		show_units
 		# A signal ends a wait, and not a sleep.
@@ -53,6 +55,15 @@ run_units() {
 	done
 	rm -rf "$UNITS_DIR"
 	UNITS_DIR=''
+}
+
+# has_room UNIT: is there room for it beside those that run? For one, always.
+has_room() {
+	local n guests=0
+	for n in "${!UNIT_PID[@]}"; do
+		[[ -n ${UNIT_DONE[n]:-} ]] || guests=$((guests + ${UNIT_GUESTS[n]:-1}))
+	done
+	((guests == 0 || guests + ${UNIT_GUESTS[$1]:-1} <= GUESTS))
 }
 
 # Where it is kept how long a unit took when the whole suite was run last.

@@ -14,7 +14,8 @@ import time
 from bench_net import bind, driver_of
 from bench_table import row
 from guest import NETDEV, Guest
-from migrate import TRACKED, Migration
+from migrate import Migration
+from provider import TRACKED
 from pf import HOST, MASK
 from stage import Failure, check
 from streams import PEER

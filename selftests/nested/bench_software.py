@@ -12,7 +12,7 @@ import time
 from bench_datapath import End, measure, median_each, median_of, ratios_of, say, task_ns
 from bench_table import row
 from cases_memory import HOLD
-from migrate import Migration, is_tracked
+from migrate import Migration
 from rounds import Rounds
 from software import AVAILABLE, WHY_NONE, functions
 from stage import check
@@ -57,7 +57,7 @@ def sent_again(end, vf):
         migration.abandon()
         raise
     return {"bytes": (ram["transferred"] - first["transferred"]) / count, "count": count,
-            "tracked": is_tracked(end.guest.vmm), "rounds": [str(one) for one in rounds.all()[:12]]}
+            "tracked": end.guest.vmm.tracked, "rounds": [str(one) for one in rounds.all()[:12]]}
 
 
 def run(stage, rounds=ROUNDS):

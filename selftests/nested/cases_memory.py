@@ -12,7 +12,8 @@ import time
 import zlib
 
 from guest import NETDEV
-from migrate import TRACKED, Migration, is_tracked
+from migrate import Migration
+from provider import TRACKED
 from pf import GUEST
 from ram import Difference, differing_pages
 from rounds import Rounds
@@ -109,7 +110,7 @@ def hold_and_compare(stage, channels, steps=(), vf=None):
     after which all memory counts as written, in two reports. vf: where to, if not to the next one.
     """
     guest, source = stage.guest, stage.guest.vmm
-    tracked = is_tracked(source)
+    tracked = source.tracked
     traffic, rounds, all_before = Traffic(stage), Rounds(source), logs_of_all(source)
     migration = Migration(guest, channels=channels, bandwidth=HOLD["max_bandwidth"], downtime=1, vf=vf,
                           paused=True)

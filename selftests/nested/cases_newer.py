@@ -3,7 +3,7 @@
 
 import os
 
-from migrate import TRACKED
+from provider import TRACKED
 from stage import check, needs
 from streams import Streams
 from vmm import NEWER, Machine

@@ -6,7 +6,8 @@ import time
 
 from cases_memory import HOLD, SMALLEST, USUAL, set_up_anew
 from cases_traffic import finish
-from migrate import TRACKED, Migration
+from migrate import Migration
+from provider import TRACKED
 from stage import check, needs
 from streams import Streams
 from vmm import Machine

@@ -13,8 +13,8 @@ import time
 
 from events import DeviceStates, Packets
 from guest import NETDEV
-from migrate import BANDWIDTH, TRACKED, Migration
-from provider import in_debugfs, is_software
+from migrate import BANDWIDTH, Migration
+from provider import TRACKED, in_debugfs, is_software
 from relay import Relay
 from software import AVAILABLE, WHY_NONE, functions
 from stage import MAC, Stage, check

@@ -31,7 +31,11 @@ mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=512000,cache=loose root $r
 for dir in dev proc sys; do
 	mount -o rbind /$dir $root/$dir || die "no /$dir in the lab root"
 done
-mount -t tmpfs tmp $root/tmp || die 'no /tmp in the lab root'
+for dir in tmp run; do
+	mount -t tmpfs $dir $root/$dir || die "no /$dir in the lab root"
+done
+mkdir $root/run/modules
+mount -o bind /lib/modules $root/run/modules || die 'no modules in the lab root'
 
 # exec, so that a signal of init's clock reaches what it is for.
 exec chroot $root /usr/bin/env PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \

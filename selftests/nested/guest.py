@@ -4,8 +4,9 @@
 import re
 import time
 
+from host import HERE
 from pace import allow
-from vmm import AgentError, Machine, Vmm, VmmError
+from vmm import AgentError, Machine, VmmError
 
 NETDEV = "eth0"
 
@@ -18,11 +19,12 @@ BAD_LINES = re.compile(
 
 
 class Guest:
-    """A guest, in whichever VMM it is at the time."""
+    """A guest, in whichever VMM it is at the time, and of whichever host."""
 
-    def __init__(self, vfs, machine=Machine(), vf=None):
+    def __init__(self, vfs, machine=Machine(), vf=None, host=HERE):
         self.vfs = vfs
-        self.vmm = Vmm(vf or vfs[0], machine)
+        self.host = host
+        self.vmm = host.vmm(vf or vfs[0], machine.fields())
         try:
             self.greeting = self.vmm.agent.line(60)
             self.kmsg()
@@ -39,7 +41,7 @@ class Guest:
 
     def run(self, *words, timeout=60):
         """One command of the agent; its lines."""
-        return self.vmm.agent.run(" ".join(str(word) for word in words), timeout)
+        return list(self.vmm.agent.run(" ".join(str(word) for word in words), timeout))
 
     def values(self, *words):
         """The answer to a command that says NAME=NUMBER."""

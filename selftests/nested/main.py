@@ -32,13 +32,15 @@ SUITES = {
     "refusal": ("cases_refusal",),
     "newer": ("cases_newer",),
     "provider": ("cases_provider",),
+    "hosts": ("cases_hosts", "cases_libvirt"),
+    "tour": ("cases_tour",),
 }
 
 # A test that does not end.
 SECONDS = 150
 
 
-class Clock(Exception):
+class Clock(BaseException):
     """The time of a test is over."""
 
 
@@ -68,7 +70,7 @@ def run(stage, test, again=True):
         return True
     except Hopeless:
         raise
-    except Exception:  # pylint: disable=broad-except
+    except (Exception, Clock):  # pylint: disable=broad-except
         signal.alarm(0)
         for line in traceback.format_exc().splitlines():
             print("# " + line)
@@ -84,8 +86,8 @@ def run(stage, test, again=True):
 
 
 def main():
-    # These print reports of their own kind.
-    if sys.argv[1] in ("demo", "bench"):
+    # These print reports of their own kind, or none.
+    if sys.argv[1] in ("demo", "bench", "serve"):
         return importlib.import_module(sys.argv[1]).main()
     tests, repeat = selected(sys.argv[1:])
     failed = 0
@@ -98,7 +100,8 @@ def main():
         print(f"1..0 # SKIP {getattr(module, 'WHY_NONE', 'no test of this name')}")
         return 0
     print(f"1..{len(tests)}")
-    stage = Stage(os.environ["VMF_PF_NETDEV"], os.environ["VMF_VFS"].split(), repeat)
+    wire = os.environ.get("VMF_PEER_NETDEV") or os.environ["VMF_PF_NETDEV"]
+    stage = Stage(wire, os.environ["VMF_VFS"].split(), repeat)
     try:
         for number, test in enumerate(tests, 1):
             begin = time.monotonic()

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Live migration of the nested guest from one VMM of the test host to another."""
 
-import os
 import re
 import time
 
 from pace import allow
-from provider import is_software
-from vmm import Vmm
+from host import HERE
 
 # The destination says when it has what it needs before the source stops: of our
 # driver, the descriptor that the destination's driver has to agree to.
@@ -16,8 +14,6 @@ CAPABILITIES = ("return-path", "switchover-ack")
 # All that a migration here may use: what one does not, is off.
 KNOWN = ("return-path", "switchover-ack", "multifd", "pause-before-switchover")
 
-# Can a driver log what its device writes?
-TRACKED = os.environ["VMF_LANE"] != "debian"
 BANDWIDTH = 1 << 40
 
 ENDED = ("completed", "failed", "cancelled")
@@ -26,16 +22,10 @@ ENDED = ("completed", "failed", "cancelled")
 CLOSED = re.compile("Channel error|Unable to write to socket: Broken pipe")
 
 
-def is_tracked(vmm):
-    """Is it known what the device writes? Of software always: what the driver does not log, the
-    kernel keeps account of."""
-    return TRACKED or is_software(vmm.vf)
-
-
 def downtime_ms(vmm):
     """If it is, little is left to copy when the guest stops. If not, all memory counts as dirty for
     ever, and the time it takes to copy it is not to keep the guest from stopping."""
-    return 300 if is_tracked(vmm) else 100000
+    return 300 if vmm.tracked else 100000
 
 
 class MigrationError(Exception):
@@ -47,14 +37,17 @@ class Migration:
 
     channels: of multifd, 0 for one stream. bandwidth: bytes per second, few of them keep it in
     the copy of memory until set() says otherwise. relay: what sits between the two VMMs, see
-    relay.py. vf: where to, if not to the next one. machine: what is other at the destination.
+    relay.py. vf: where to, if not to the next one, and host, if not this one. machine: what is
+    other at the destination.
     """
 
     def __init__(self, guest, capabilities=(), channels=0, bandwidth=BANDWIDTH, downtime=None,
-                 relay=None, vf=None, **machine):
+                 relay=None, vf=None, host=None, **machine):
         self.guest = guest
         self.source = guest.vmm
-        self.destination = Vmm(vf or guest.next_vf(), self.source.machine.but(**machine), incoming=True)
+        self.host = host or guest.host
+        self.destination = self.host.vmm(
+            vf or guest.next_vf(), self.source.machine.but(**machine).fields(), incoming=True)
         self.info = None
         # The event at the destination, and when it was seen here.
         self.resume = None
@@ -73,8 +66,8 @@ class Migration:
             raise
 
     def start(self, relay):
-        uri = f"unix:{self.destination.path}.migration"
-        self.destination.qmp.execute("migrate-incoming", uri=uri)
+        own, uri = self.host.ways(self.destination, self.guest.host)
+        self.destination.qmp.execute("migrate-incoming", uri=own)
         if relay:
             uri = relay.between(uri)
         self.begin = time.monotonic()
@@ -115,7 +108,7 @@ class Migration:
         if not self.destination.machine.paused:
             self.resume = self.destination.qmp.wait_event("RESUME")
             self.resumed = self.resume["seen"]
-        self.guest.vmm = self.destination
+        self.guest.vmm, self.guest.host = self.destination, self.host
         if not keep:
             self.source.quit()
         return self

@@ -12,6 +12,7 @@ from pace import allow
 
 HOST = "10.82.0.1"
 GUEST = "10.82.0.2"
+MAC = "02:00:00:00:82:01"
 MASK = "255.255.255.0"
 MTU = 9000
 ETHERTYPE = 0x88B5

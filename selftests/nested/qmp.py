@@ -12,6 +12,11 @@ class QmpError(Exception):
     """The VMM refused a command, or is gone."""
 
 
+def own(value):
+    """A copy of what is a proxy here, see host.py."""
+    return dict(value) if isinstance(value, dict) else list(value)
+
+
 class Qmp:
     def __init__(self, path, alive, timeout=60):
         """Waits until the VMM listens; alive() raises if it has ended."""
@@ -66,7 +71,7 @@ class Qmp:
             # No name of an argument in Python has a dash.
             request["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
         try:
-            self.socket.sendall(json.dumps(request).encode() + b"\n")
+            self.socket.sendall(json.dumps(request, default=own).encode() + b"\n")
         except OSError as error:
             raise QmpError(f"the VMM is gone: {error}") from error
         while True:

@@ -7,7 +7,7 @@ import os
 from provider import in_sysfs, is_software
 from switch import Switch, Tap
 
-UUID = "82576000-0000-4000-8000-00000000000{}"
+UUID = "82576000-0000-4000-8000-0000000000{:02}"
 TYPE = "/sys/class/mdev_bus/igbvf_mdev/mdev_supported_types/igbvf_mdev-82576vf"
 AVAILABLE = os.path.exists(TYPE)
 WHY_NONE = "this kernel cannot emulate devices: no CONFIG_VFIO_MDEV"

@@ -4,15 +4,15 @@
 import time
 
 from guest import NETDEV, Guest
+from host import Pair
 from kernel_log import KernelLog
 from migrate import Migration, MigrationError
 from pace import allow
-from pf import GUEST, MASK, Pf
+from pf import GUEST, MAC, MASK, Pf
 from provider import is_software
 from qmp import QmpError
 from vmm import AgentError, Machine, VmmError
 
-MAC = "02:00:00:00:82:01"
 ATTEMPTS = 3
 
 
@@ -50,11 +50,15 @@ class Stage:
         self.switch = None
         self.current = None
         self.machine = Machine()
+        # The hosts, where there are two.
+        self.pair = None
         # Frames from here to the guest are numbered for each stream.
         self.sent = {}
 
     def close(self):
         self.drop_guest()
+        if self.pair:
+            self.pair.close()
         self.pf.close()
         self.log.close()
 
@@ -63,6 +67,13 @@ class Stage:
             self.current.kill()
             self.current = None
             self.sent = {}
+        if self.pair:
+            self.pair.drop_domains()
+
+    def there(self):
+        """The other one of two hosts."""
+        self.pair = self.pair or Pair()
+        return self.pair.there
 
     @property
     def guest(self):

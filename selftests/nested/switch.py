@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A switch in the test host, with the PF and TAP devices for its ports."""
+"""A bridge in a test host, with its port of the wire and TAP devices for its ports."""
 
 import fcntl
 import os
 import struct
 import subprocess
 
-from pf import GUEST
-from stage import MAC
+from pf import GUEST, MAC
 
 NAME = "switch0"
 TUN = "/dev/net/tun"
@@ -25,40 +24,62 @@ def still_neighbour():
     subprocess.run(["busybox", "arp", "-s", GUEST, MAC], check=True)
 
 
-class Switch:
-    """The test host's address is the switch's, and no longer the PF's, as long as this lives."""
+class Bridge:
+    """The functions in software of a host and its port of the wire, as long as this lives.
 
-    def __init__(self, pf):
-        self.pf = pf
+    QEMU's model of the PF hands what it sends to all to itself as well: a bridge would learn that all
+    stations are behind it.
+    """
+
+    UPLINK = {"learning": "0"}
+
+    def __init__(self, uplink):
+        self.uplink = uplink
 
     def __enter__(self):
-        with open(f"/sys/class/net/{self.pf.netdev}/address", encoding="ascii") as file:
+        with open(f"/sys/class/net/{self.uplink}/address", encoding="ascii") as file:
             address = file.read().strip()
         ip("link", "add", NAME, "type", "bridge")
         ip("link", "set", NAME, "address", address)
-        self.plug(self.pf.netdev)
-        # QEMU's model of the PF hands what it sends to all to itself as well, and the switch would
-        # learn that all stations are behind it.
-        for kind in ("broadcast", "multicast"):
-            with open(f"/sys/class/net/{self.pf.netdev}/brport/{kind}_flood", "w", encoding="ascii") as file:
-                file.write("0")
+        self.plug(self.uplink)
+        for name, value in self.UPLINK.items():
+            with open(f"/sys/class/net/{self.uplink}/brport/{name}", "w", encoding="ascii") as file:
+                file.write(value)
         ip("link", "set", NAME, "up")
+        return self
+
+    def __exit__(self, *_):
+        ip("link", "del", NAME)
+
+    def plug(self, netdev):
+        ip("link", "set", netdev, "master", NAME)
+        ip("link", "set", netdev, "up")
+
+
+class Switch(Bridge):
+    """The same where there is one host: its address is the switch's, and no longer the PF's."""
+
+    # It learns who is behind the PF, and the PF hears nothing that it would send to itself.
+    UPLINK = {"broadcast_flood": "0", "multicast_flood": "0"}
+
+    def __init__(self, pf):
+        super().__init__(pf.netdev)
+        self.pf = pf
+
+    def __enter__(self):
+        super().__enter__()
         self.pf.move(NAME)
         still_neighbour()
         return self
 
     def __exit__(self, *_):
-        self.pf.move(self.pf.netdev)
-        ip("link", "del", NAME)
+        self.pf.move(self.uplink)
+        super().__exit__()
 
     def forget(self):
         """The stations that it has learned of, which are soon to be heard again if they say anything."""
         with open(f"/sys/class/net/{NAME}/bridge/flush", "w", encoding="ascii") as file:
             file.write("1")
-
-    def plug(self, netdev):
-        ip("link", "set", netdev, "master", NAME)
-        ip("link", "set", netdev, "up")
 
 
 class Tap:

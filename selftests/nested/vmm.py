@@ -9,14 +9,18 @@ import subprocess
 import time
 
 from pace import allow
-from provider import in_sysfs, is_software
+from provider import in_sysfs, is_software, is_tracked
 from qmp import Qmp, QmpError
 
 MEMORY = "256M"
 DIRECTORY = "/tmp"
 INITRD = "/vmf/build/nested.cpio"
+# Hosts of two kernels have in common what a model of QEMU has that is old enough.
+CPU = "Westmere" if "VMF_HOST" in os.environ else "host"
 # The same for each VMM, also for one that is newer.
 MACHINE = "pc-q35-10.0"
+KERNEL_ARGUMENTS = ("console=ttyS0 quiet panic=-1 ipv6.disable=1 no_timer_check tsc=reliable nohz=off "
+                    "highres=off")
 # That of the lab's release, and that of its backports, see lab/root.sh.
 QEMU = "qemu-system-x86_64"
 NEWER = "/opt/newer-qemu"
@@ -30,12 +34,15 @@ class AgentError(Exception):
     """The agent did not do it, or does not answer."""
 
 
+# How VFIO gets at the IOMMU: iommufd, or a type1 container.
+BACKENDS = ("type1", "iommufd") if os.path.exists("/dev/iommu") else ("type1",)
+
+
 @dataclasses.dataclass(frozen=True)
 class Machine:
     """What both ends of a migration have in common: all but the VF."""
 
-    # How VFIO gets at the IOMMU: iommufd, or a type1 container.
-    backend: str = "iommufd" if os.path.exists("/dev/iommu") else "type1"
+    backend: str = BACKENDS[-1]
     # Is it the newer QEMU?
     newer: bool = False
     # "vf": a VF that migrates. "plain": one that cannot. "virtio": emulated, and what stands
@@ -45,11 +52,17 @@ class Machine:
     hotplug: bool = False
     # The guest's memory is a file, that can be read while it is stopped.
     memory_file: bool = False
+    # The VMM is that of a domain of libvirt.
+    libvirt: bool = False
     # At the destination the guest waits for a word before it runs.
     paused: bool = False
 
     def but(self, **changes):
         return dataclasses.replace(self, **changes)
+
+    def fields(self):
+        """For another host."""
+        return tuple(dataclasses.asdict(self).items())
 
     def program(self):
         if not self.newer:
@@ -92,6 +105,8 @@ class Vmm:
         Vmm.number += 1
         self.vf = vf
         self.machine = machine
+        self.tracked = is_tracked(vf)
+        self.number = Vmm.number
         self.path = f"{DIRECTORY}/vmm{Vmm.number}"
         command = [
             # If this process is killed, the VMM goes too.
@@ -99,10 +114,9 @@ class Vmm:
             *machine.program(), "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
             # A deadline that is lost in the emulation below is the last of a guest's clock: it
             # sleeps for ever. A periodic timer comes again.
-            "-accel", "kvm", "-cpu", "host,tsc-deadline=off", "-smp", "1",
+            "-accel", "kvm", "-cpu", f"{CPU},tsc-deadline=off", "-smp", "1",
             "-kernel", os.environ["VMF_NESTED_KERNEL"], "-initrd", INITRD,
-            "-append", "console=ttyS0 quiet panic=-1 ipv6.disable=1 no_timer_check "
-            "tsc=reliable nohz=off highres=off",
+            "-append", KERNEL_ARGUMENTS,
             "-serial", f"file:{self.path}.console",
             "-chardev", f"socket,id=agent,path={self.path}.agent,server=on,wait=off",
             "-serial", "chardev:agent",
@@ -218,6 +232,7 @@ class Agent:
             if line.startswith("= "):
                 lines.append(line[2:])
             elif line == "ok":
-                return lines
+                # Not a list, see host.py.
+                return tuple(lines)
             else:
                 raise AgentError(f"{command}: {line}")
