@@ -68,6 +68,7 @@ ensure_kernel() {
 		ensure_extra llvm
 	fi
 	mapfile -t fragments < <(lane_fragments "$lane")
+	[[ $lane != debian ]] || fragments=("$LAB/package/rust-metadata.sh")
 	ensure_source
 	key=$(cat /dev/null "${fragments[@]}" "$ROOT/etc/vmf-toolchain" - <<<"$KERNEL_VERSION $lane $PKGVER${KFLAGS[*]/#/ }" | hash_of -)
 	name=linux-$KVER-$lane-$key
@@ -106,47 +107,10 @@ kmake() {
 		"${KFLAGS[@]}" "$@"
 }
 
+# The same script makes it for DKMS, see package/.
 build_debian() {
-	local dir=$1 headers=$ROOT/usr/src/linux-headers-$KVER
-	local release=(LOCALVERSION= "KERNELRELEASE=$KVER")
-	cp "$headers/.config" "$headers/Module.symvers" "$dir/"
-	kmake "${release[@]}" olddefconfig
-	check_same_config "$headers/.config" "$dir/.config"
-	kmake "${release[@]}" prepare modules_prepare
-	# prepare starts Module.symvers afresh in some versions: Debian's is the truth
-	cp "$headers/Module.symvers" "$dir/"
-	check_rust_symbols "$dir"
-}
-
-# The configuration decides the layout of structures: a module built with
-# another one would load and then corrupt memory. Only the compiler's name may
-# differ (Debian calls it by its full triplet).
-check_same_config() {
-	local differ
-	differ=$(diff <(grep '^CONFIG' "$1" | grep -v ^CONFIG_CC_VERSION_TEXT= | sort) \
-		<(grep '^CONFIG' "$2" | grep -v ^CONFIG_CC_VERSION_TEXT= | sort) || true)
-	[[ -z $differ ]] && return
-	echo "$differ"
-	echo "the configuration is not Debian's any more: the toolchain of the root differs from the one that built the kernel"
-	return 1
-}
-
-# Every symbol of the rebuilt crates carries a hash of compiler and source in
-# its name. All of them in Debian's list means: the same crates.
-check_rust_symbols() {
-	local missing total
-	total=$(rust_symbols "$1" | wc -l)
-	missing=$(comm -23 <(rust_symbols "$1") <(cut -f2 "$1/Module.symvers" | sort -u))
-	if ((total == 0)) || [[ -n $missing ]]; then
-		head -n5 <<<"$missing"
-		echo "$(grep -c . <<<"$missing") of $total symbols of the rebuilt Rust crates are not in Debian's Module.symvers: not the same compiler or source"
-		return 1
-	fi
-	echo "all $total symbols of the rebuilt Rust crates are in Debian's Module.symvers"
-}
-
-rust_symbols() {
-	sed -n 's/^EXPORT_SYMBOL_RUST_GPL(\(.*\));.*/\1/p' "$1"/rust/exports_*_generated.h | sort -u
+	in_root bash selftests/lab/package/rust-metadata.sh "$KSRC" "/usr/src/linux-headers-$KVER" \
+		"$KVER" "$IN_CACHE/${1##*/}" "-j$JOBS"
 }
 
 build_own() {
