@@ -224,7 +224,10 @@ make_vmfctl() {
 
 build_vmfctl() {
 	local triple=x86_64-unknown-linux-gnu
-	in_root -w "$IN_TOP/rust/vmfctl" env RUSTFLAGS='-C target-feature=+crt-static' \
+	# Panics name the source, without the folders that it is in here.
+	local flags="-C target-feature=+crt-static --remap-path-prefix=$IN_TOP/="
+	flags+=" --remap-path-prefix=$IN_CACHE/cargo/registry/src/="
+	in_root -w "$IN_TOP/rust/vmfctl" env RUSTFLAGS="$flags" \
 		CARGO_TARGET_DIR="$IN_TOP/build/cargo" \
 		cargo build --release --offline --quiet --target "$triple"
 	cp "$BUILD/cargo/$triple/release/vmfctl" "$BUILD/vmfctl.new"
