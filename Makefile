@@ -67,6 +67,9 @@ generate:
 vmfctl:
 	@$(RUN) vmfctl
 
+packages:
+	@$(RUN) packages
+
 lint:
 	@$(RUN) lint
 
@@ -106,6 +109,8 @@ From nothing to a migrated VF, and to the proof that it works:
 The modules, for a kernel of yours:
   make               build against KDIR, into build/module/
   make modules_install, make clean
+  make packages      Debian packages in build/packages: modules for Debian's kernel, their
+                       source for DKMS, vmfctl; installed in a fresh host and purged
 
 While you work:
   make shell         a shell in the test host, module loaded, VFs bound (LANE=)
@@ -144,4 +149,4 @@ help:
 	@echo "$$HELP"
 
 .PHONY: modules modules_install clean demo hosts soak walk campaign test conformance shell codec-test fuzz bench docs generate \
-	vmfctl lint kernels lab help
+	vmfctl packages lint kernels lab help

@@ -45,7 +45,8 @@ lint_all() {
 	((${#FILES[@]} == 0)) || lint_check checkpatch in_root perl "$KSRC/scripts/checkpatch.pl" \
 		--strict --no-tree --quiet --show-types --no-summary -f "${FILES[@]}"
 
-	lint_files \( -name '*.sh' -o -path ./.ci/run -o -path './selftests/guests/init*' \)
+	lint_files \( -name '*.sh' -o -path ./.ci/run -o -path './selftests/guests/init*' \
+		-o -path './selftests/lab/package/debian/*.post*' \)
 	lint_check shellcheck in_root shellcheck --external-sources "${FILES[@]}"
 
 	lint_files -name '*.py'

@@ -140,16 +140,18 @@ declare -A EXTRA=(
 	[llvm]='clang-19 lld-19 llvm-19'
 	[docs]='python3-sphinx'
 	[fuzz]='g++'
-	[hosts]='vde-switch python3-rpyc'
+	[hosts]='vde-switch python3-rpyc udev procps'
 	[libvirt]='libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients'
+	[packages]='debhelper dh-dkms dkms lintian man-db udev'
 )
-declare -A EXTRA_MIB=([llvm]=800 [docs]=300 [fuzz]=300 [hosts]=100 [libvirt]=200)
+declare -A EXTRA_MIB=([llvm]=800 [docs]=300 [fuzz]=300 [hosts]=150 [libvirt]=200 [packages]=400)
 declare -A EXTRA_FOR=(
 	[llvm]='clang for lane debug'
 	[docs]='Sphinx for the documents'
 	[fuzz]='a C++ compiler for libFuzzer'
 	[hosts]='a switch and remote calls, for two test hosts'
 	[libvirt]='libvirt'
+	[packages]='the tools for Debian packages'
 )
 
 # The mark holds the list that was installed; that of an older lab is empty.

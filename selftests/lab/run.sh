@@ -5,7 +5,7 @@
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-for part in common root kernel build boot hosts guest plan units fuzz campaign lint; do
+for part in common root kernel build packages boot hosts guest plan units fuzz campaign lint; do
 	# shellcheck source=/dev/null
 	. "$here/$part.sh"
 done
@@ -38,6 +38,7 @@ usage() {
 	run.sh docs                  HTML of the documents
 	run.sh generate [ARG...]     what follows from the registry (vmfgen ARG...)
 	run.sh vmfctl                build/vmfctl, its manual and completions
+	run.sh packages              Debian packages, build/packages, tested in a fresh host
 	run.sh exec [LANE] COMMAND...
 	                             a command inside the lab root, in the clone
 	run.sh paths [LANE...]       where the root and the kernels are
@@ -321,6 +322,10 @@ main() {
 	vmfctl)
 		ensure_root
 		make_vmfctl
+		;;
+	packages)
+		ensure_root
+		make_packages
 		;;
 	shell) cmd_shell "$@" ;;
 	cargo)
