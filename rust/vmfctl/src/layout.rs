@@ -5,8 +5,10 @@
 //! Nothing is lost: what the registry does not name becomes `gap_N` between fields, and `rest` when
 //! a payload is shorter or longer than its layout.
 
+use vmf_registry::Flag;
+
 use crate::{
-    registry::{Bit, Field, Profile, Registry},
+    registry::{Field, Profile, Registry},
     tree::{Leaf, Node, Value},
 };
 
@@ -275,7 +277,7 @@ fn integers(bytes: &[u8], size: usize) -> Vec<u64> {
         .collect()
 }
 
-fn bits(known: &mut dyn Iterator<Item = &Bit>, value: u64) -> Vec<String> {
+fn bits(known: &mut dyn Iterator<Item = &Flag>, value: u64) -> Vec<String> {
     let set = known.filter(|bit| value.checked_shr(bit.bit).unwrap_or(0) & 1 != 0);
     set.map(|bit| bit.name.clone()).collect()
 }

@@ -9,11 +9,13 @@ use std::{fs, path::Path};
 
 use serde::{Deserialize, Deserializer};
 use vmf::profile::envelope;
-
-use crate::{
-    failure::{Failure, Result},
+use vmf_registry::{
     foreign,
+    tuple::{IdOrAny, Pattern, Tuple},
+    Flag,
 };
+
+use crate::failure::{Failure, Result};
 
 /// The registry that this tool was built with.
 const BUILT_IN: &str = include_str!("../../../Documentation/registry/registry.json");
@@ -45,8 +47,8 @@ pub(crate) struct Head {
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Container {
     pub(crate) sections: Vec<Section>,
-    pub(crate) section_flags: Vec<Bit>,
-    pub(crate) attribute_flags: Vec<Bit>,
+    pub(crate) section_flags: Vec<Flag>,
+    pub(crate) attribute_flags: Vec<Flag>,
     pub(crate) attributes: Vec<Attribute>,
     pub(crate) rules: Vec<Numbered>,
     pub(crate) structures: Vec<Structure>,
@@ -73,13 +75,6 @@ pub(crate) struct Section {
     pub(crate) fields: Vec<Field>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) doc: String,
-}
-
-/// One bit of a field or of the feature words.
-#[derive(Deserialize, Debug)]
-pub(crate) struct Bit {
-    pub(crate) bit: u32,
-    pub(crate) name: String,
 }
 
 /// A name for a number.
@@ -148,9 +143,9 @@ pub(crate) struct Field {
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) doc: String,
     #[serde(default, deserialize_with = "or_default")]
-    flags: Vec<Bit>,
+    flags: Vec<Flag>,
     #[serde(default, deserialize_with = "or_default")]
-    bits: Vec<Bit>,
+    bits: Vec<Flag>,
 }
 
 impl Field {
@@ -171,7 +166,7 @@ impl Field {
     }
 
     /// The bits that have names.
-    pub(crate) fn bits(&self) -> impl Iterator<Item = &Bit> {
+    pub(crate) fn bits(&self) -> impl Iterator<Item = &Flag> {
         self.flags.iter().chain(&self.bits)
     }
 }
@@ -185,7 +180,7 @@ pub(crate) struct Profile {
     pub(crate) title: String,
     pub(crate) versions: Vec<Version>,
     #[serde(default, deserialize_with = "or_default")]
-    pub(crate) features: Vec<Bit>,
+    pub(crate) features: Vec<Flag>,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) limits: Vec<LimitDoc>,
     pub(crate) sections: Vec<Section>,
@@ -238,52 +233,6 @@ pub(crate) struct LimitDoc {
     pub(crate) name: String,
     #[serde(default, deserialize_with = "or_default")]
     pub(crate) unit: String,
-}
-
-/// Which devices offer which profile.
-#[derive(Deserialize, Debug)]
-pub(crate) struct Tuple {
-    pub(crate) name: String,
-    pub(crate) presented: Pattern,
-    pub(crate) profile: String,
-    #[serde(default, deserialize_with = "or_default")]
-    pub(crate) status: String,
-}
-
-/// The devices of a tuple.
-#[derive(Deserialize, Debug)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct Pattern {
-    pub(crate) vendor: u16,
-    pub(crate) device: u16,
-    pub(crate) subvendor: IdOrAny,
-    pub(crate) subdevice: IdOrAny,
-    pub(crate) revision: Revisions,
-    pub(crate) class: u32,
-    pub(crate) is_vf: bool,
-}
-
-/// An id, or the word `any`.
-#[derive(Deserialize, Clone, Copy, Debug)]
-#[serde(untagged)]
-pub(crate) enum IdOrAny {
-    Id(u16),
-    Any(AnyWord),
-}
-
-/// A list of revisions, or the word `any`.
-#[derive(Deserialize, Debug)]
-#[serde(untagged)]
-pub(crate) enum Revisions {
-    List(Vec<u8>),
-    Any(AnyWord),
-}
-
-/// The word `any`.
-#[derive(Deserialize, Clone, Copy, Debug)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum AnyWord {
-    Any,
 }
 
 /// UUIDs in their text form.
@@ -394,37 +343,30 @@ impl Registry {
 
     /// The most specific tuple that a device with this identity belongs to.
     pub(crate) fn tuple(&self, id: &vmf::Presented) -> Option<&Tuple> {
-        let fits = self
-            .tuples
-            .iter()
-            .filter(|tuple| tuple.presented.matches(id));
-        fits.max_by_key(|tuple| tuple.presented.weight())
+        let fits = self.tuples.iter();
+        fits.filter(|tuple| matches(&tuple.presented, id))
+            .max_by_key(|tuple| weight(&tuple.presented))
     }
 }
 
-impl Pattern {
-    fn matches(&self, id: &vmf::Presented) -> bool {
-        let any_or = |want: IdOrAny, got| match want {
-            IdOrAny::Id(want) => want == got,
-            IdOrAny::Any(AnyWord::Any) => true,
-        };
-        let [interface, subclass, base] = id.class;
-        self.vendor == id.vendor
-            && self.device == id.device
-            && any_or(self.subvendor, id.subvendor)
-            && any_or(self.subdevice, id.subdevice)
-            && match &self.revision {
-                Revisions::List(list) => list.contains(&id.revision),
-                Revisions::Any(AnyWord::Any) => true,
-            }
-            && self.class == u32::from_be_bytes([0, base, subclass, interface])
-            && self.is_vf == id.is_vf()
-    }
+/// Whether `id` is one of the identities of a tuple.
+fn matches(pattern: &Pattern, id: &vmf::Presented) -> bool {
+    let any_or = |want: IdOrAny, got| match want {
+        IdOrAny::Id(want) => want == got,
+        IdOrAny::Any(_) => true,
+    };
+    let [interface, subclass, base] = id.class;
+    pattern.vendor == id.vendor
+        && pattern.device == id.device
+        && any_or(pattern.subvendor, id.subvendor)
+        && any_or(pattern.subdevice, id.subdevice)
+        && pattern.revision.contains(&id.revision)
+        && pattern.class == u32::from_be_bytes([0, base, subclass, interface])
+        && pattern.is_vf == id.is_vf()
+}
 
-    /// How many parts of the identity the pattern fixes.
-    fn weight(&self) -> usize {
-        let ids = [self.subvendor, self.subdevice];
-        let fixed = ids.iter().filter(|id| matches!(id, IdOrAny::Id(_))).count();
-        fixed.saturating_add(usize::from(matches!(self.revision, Revisions::List(_))))
-    }
+/// How many parts of the identity the pattern fixes.
+fn weight(pattern: &Pattern) -> usize {
+    let ids = [pattern.subvendor, pattern.subdevice];
+    ids.iter().filter(|id| matches!(id, IdOrAny::Id(_))).count()
 }

@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::{anyhow, Context, Result};
 use jsonschema::Validator;
-use serde::de::DeserializeOwned;
+use serde::{de::DeserializeOwned, Serialize};
 use serde_json::{json, Value};
 use std::{fs, path::Path};
 
@@ -42,18 +42,26 @@ struct Files<'a> {
 
 impl Files<'_> {
     /// Reads `file`, which is to be as the definition `kind` of the schema.
-    fn read<T: DeserializeOwned>(&self, file: &str, kind: &str) -> Result<T> {
+    fn read<T: DeserializeOwned + Serialize>(&self, file: &str, kind: &str) -> Result<T> {
         self.read_as(file, &self.validator(kind)?)
     }
 
     /// Reads several of one kind; what takes longest is to make a validator.
-    fn read_all<T: DeserializeOwned>(&self, files: &[String], kind: &str) -> Result<Vec<T>> {
+    fn read_all<T: DeserializeOwned + Serialize>(
+        &self,
+        files: &[String],
+        kind: &str,
+    ) -> Result<Vec<T>> {
         let validator = self.validator(kind)?;
         let each = files.iter().map(|file| self.read_as(file, &validator));
         each.collect()
     }
 
-    fn read_as<T: DeserializeOwned>(&self, file: &str, validator: &Validator) -> Result<T> {
+    fn read_as<T: DeserializeOwned + Serialize>(
+        &self,
+        file: &str,
+        validator: &Validator,
+    ) -> Result<T> {
         let value = value(self.dir, file)?;
         let mut problems = Problems::default();
         for error in validator.iter_errors(&value) {
@@ -64,9 +72,13 @@ impl Files<'_> {
             }
         }
         problems.verdict()?;
-        serde_json::from_value(value).with_context(|| {
-            format!("{file} is as {SCHEMA} says, but not as this version of vmfgen knows it")
-        })
+        let known =
+            || format!("{file} is as {SCHEMA} says, but not as this version of vmfgen knows it");
+        let parsed = T::deserialize(&value).with_context(known)?;
+        match lost(&value, &serde_json::to_value(&parsed)?) {
+            None => Ok(parsed),
+            Some(key) => Err(anyhow!("nothing would become of {key}")).with_context(known),
+        }
     }
 
     fn validator(&self, kind: &str) -> Result<Validator> {
@@ -89,6 +101,21 @@ fn value(dir: &Path, file: &str) -> Result<Value> {
     let yaml: serde_norway::Value = serde_norway::from_str(&text)
         .with_context(|| format!("{}: no valid YAML", path.display()))?;
     serde_json::to_value(yaml).with_context(|| format!("{}: not like JSON", path.display()))
+}
+
+/// A key that is in `file` and not in what was made of it.
+fn lost<'a>(file: &'a Value, parsed: &Value) -> Option<&'a str> {
+    match (file, parsed) {
+        (Value::Object(file), parsed) => file.iter().find_map(|(key, value)| {
+            let there = parsed.get(key);
+            there.map_or(Some(key.as_str()), |there| lost(value, there))
+        }),
+        (Value::Array(file), Value::Array(parsed)) => {
+            let mut pairs = file.iter().zip(parsed);
+            pairs.find_map(|(value, there)| lost(value, there))
+        }
+        _ => None,
+    }
 }
 
 /// Writes a JSON pointer as a path, with the names of list elements where they have one.

@@ -7,10 +7,10 @@
 
 mod contract;
 mod envelope;
-pub(crate) mod foreign;
 mod profile;
 
 pub(crate) use self::{contract::*, envelope::*, profile::*};
+pub(crate) use vmf_registry::{foreign, tuple::*, Flag};
 
 use crate::types::{Content, FieldType};
 use serde::{Deserialize, Serialize};
@@ -86,14 +86,6 @@ pub(crate) struct TypeRange {
     pub(crate) name: String,
     pub(crate) first: u32,
     pub(crate) last: u32,
-    pub(crate) doc: String,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Flag {
-    pub(crate) bit: u32,
-    pub(crate) name: String,
     pub(crate) doc: String,
 }
 
@@ -180,67 +172,11 @@ pub(crate) struct ErrorCode {
     pub(crate) doc: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct TupleFile {
-    #[serde(rename = "doc")]
-    _doc: String,
+    doc: String,
     pub(crate) tuples: Vec<Tuple>,
     #[serde(default)]
     pub(crate) device_quirks: Vec<DeviceQuirk>,
-}
-
-/// What the devices of some tuples do beyond what their profile promises.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct DeviceQuirk {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    /// Names.
-    pub(crate) tuples: Vec<String>,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Tuple {
-    pub(crate) name: String,
-    pub(crate) presented: Pattern,
-    pub(crate) provider: Provider,
-    pub(crate) profile: String,
-    pub(crate) versions: Vec<u32>,
-    pub(crate) status: String,
-    pub(crate) evidence: String,
-}
-
-/// The identities that a tuple is about.
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Pattern {
-    pub(crate) vendor: u16,
-    pub(crate) device: u16,
-    pub(crate) subvendor: IdOrAny,
-    pub(crate) subdevice: IdOrAny,
-    pub(crate) revision: Vec<u8>,
-    pub(crate) class: u32,
-    pub(crate) is_vf: bool,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
-pub(crate) enum IdOrAny {
-    Id(u16),
-    Any(Any),
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Any {
-    Any,
-}
-
-#[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Provider {
-    pub(crate) vendor: u16,
-    pub(crate) devices: Vec<u16>,
 }

@@ -2,60 +2,10 @@
 
 //! The small languages inside of strings of the registry: types of fields, contents of sections.
 
-mod foreign;
-
-pub(crate) use self::foreign::{Base, ForeignContent, ForeignType};
+pub(crate) use vmf_registry::foreign::types::{Base, ForeignContent, ForeignType, Int};
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-
-/// An unsigned little-endian integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Int {
-    U8,
-    U16,
-    U32,
-    U64,
-}
-
-impl Int {
-    fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "u8" => Self::U8,
-            "u16" => Self::U16,
-            "u32" => Self::U32,
-            "u64" => Self::U64,
-            _ => return None,
-        })
-    }
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::U8 => "u8",
-            Self::U16 => "u16",
-            Self::U32 => "u32",
-            Self::U64 => "u64",
-        }
-    }
-
-    /// Size, and alignment, in bytes.
-    pub(crate) const fn size(self) -> u32 {
-        match self {
-            Self::U8 => 1,
-            Self::U16 => 2,
-            Self::U32 => 4,
-            Self::U64 => 8,
-        }
-    }
-
-    pub(crate) const fn bits(self) -> u32 {
-        self.size() * 8
-    }
-
-    pub(crate) const fn max(self) -> u64 {
-        u64::MAX >> (64 - self.bits())
-    }
-}
 
 /// The type of a field: an integer or an array of them.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]

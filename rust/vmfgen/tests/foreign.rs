@@ -199,6 +199,36 @@ fn rules() {
     );
 }
 
+/// A key that the schema has got, and the generator not, is not left out in silence.
+#[test]
+fn every_key_is_known() {
+    let tree = Tree::new("keys").with_foreign(&[MTTY]);
+    let places = [
+        ("properties", "colour"),
+        (
+            "properties/structures/items/properties",
+            "structures/port/colour",
+        ),
+        (
+            "properties/structures/items/properties/fields/items/properties",
+            "structures/port/fields/fcr/colour",
+        ),
+    ];
+    for (place, key) in places {
+        tree.edit(
+            "schema.yaml",
+            &format!("$defs/foreign/{place}/colour = {{}}"),
+        );
+        tree.edit(MTTY, &format!("{key} = 1"));
+        let run = tree.run(&[]);
+        let words = "not as this version of vmfgen knows it: nothing would become of colour";
+        assert!(run.stderr.contains(words), "{}", run.stderr);
+        assert_eq!(run.code, Some(4));
+        tree.edit(MTTY, &format!("{key} -"));
+        tree.accepted();
+    }
+}
+
 /// What is known of others may be mended, but whoever refers to an entry finds it.
 #[test]
 fn names_stay() {

@@ -4,9 +4,10 @@
 
 use std::io;
 
+use vmf_registry::foreign::{Base, Field, Structure};
+
 use super::{
     identify::integer,
-    model::{Base, Field, Structure},
     walk::{add, spelt, Header, Walker},
 };
 use crate::tree::{Leaf, Node, Value};
@@ -17,14 +18,13 @@ const ELEMENTS: usize = 1 << 21;
 impl<'r> Walker<'r, '_> {
     /// The size of an element in bytes.
     pub(super) fn size(&self, base: &Base) -> usize {
-        match base {
-            Base::Char => 1,
-            Base::Int(size, _) => *size,
-            Base::Structure(name) => {
-                let structure = self.identity.entry.structure(name);
-                structure.map_or(0, |structure| structure.length)
-            }
-        }
+        self.identity.entry.size(base).unwrap_or(0) as usize
+    }
+
+    /// The bytes of a field in those of its structure.
+    pub(super) fn slice<'b>(&self, field: &Field, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let size = usize::try_from(self.identity.entry.field_size(field)?).ok()?;
+        bytes.get(field.offset as usize..)?.get(..size)
     }
 
     /// Decodes the structure `name` at `at`, of which `size` bytes are there.
@@ -39,7 +39,7 @@ impl<'r> Walker<'r, '_> {
             return Ok(Vec::new());
         };
         let len = usize::try_from(size).unwrap_or(usize::MAX);
-        let bytes = self.image.read(at, len.min(structure.length))?;
+        let bytes = self.image.read(at, len.min(structure.length as usize))?;
         self.fields(structure, &bytes, at, path)
     }
 
@@ -54,17 +54,16 @@ impl<'r> Walker<'r, '_> {
         let mut end = 0;
         let mut numbers = Header::new();
         for field in &structure.fields {
-            let slice = bytes.get(field.offset..);
-            let Some(slice) = slice.and_then(|slice| slice.get(..field.size)) else {
+            let Some(slice) = self.slice(field, bytes) else {
                 break;
             };
-            end = field.offset.saturating_add(field.size);
+            end = (field.offset as usize).saturating_add(slice.len());
             if let Some(number) = self.single(field, bytes) {
                 numbers.insert(field.name.clone(), number);
             }
             let used = field.used.as_ref().and_then(|name| numbers.get(name));
             let path = format!("{path}.{}", field.name);
-            let place = at.saturating_add(field.offset as u64);
+            let place = at.saturating_add(field.offset.into());
             nodes.push(self.field(field, used.copied(), slice, place, &path)?);
         }
         if end < bytes.len() {
@@ -77,11 +76,14 @@ impl<'r> Walker<'r, '_> {
 
     /// The value of a field that is one integer.
     pub(super) fn single(&self, field: &Field, bytes: &[u8]) -> Option<u64> {
-        let (Base::Int(size, order), None) = (&field.base, field.count) else {
+        let (Base::Int(_, order), None) = (&field.ty.base, field.ty.count) else {
             return None;
         };
-        let bytes = bytes.get(field.offset..)?.get(..*size)?;
-        Some(integer(bytes, *order, self.identity.big))
+        Some(integer(
+            self.slice(field, bytes)?,
+            *order,
+            self.identity.big,
+        ))
     }
 
     fn field(
@@ -95,9 +97,9 @@ impl<'r> Walker<'r, '_> {
         self.seen(path);
         let name = spelt(&field.name);
         let doc = field.doc.as_deref().unwrap_or("");
-        let Base::Structure(structure) = &field.base else {
+        let Base::Structure(structure) = &field.ty.base else {
             let mut leaf = Leaf::bytes(&name, at, bytes, doc);
-            leaf.value = self.value(&field.base, field.count.is_none(), bytes, at, path);
+            leaf.value = self.value(&field.ty.base, field.ty.count.is_none(), bytes, at, path);
             if let Value::Int(value) = leaf.value {
                 let bits = field.bits.iter();
                 let set = bits.filter(|bit| value.checked_shr(bit.bit).unwrap_or(0) & 1 != 0);
@@ -110,7 +112,7 @@ impl<'r> Walker<'r, '_> {
         let Some(structure) = self.identity.entry.structure(structure) else {
             return Ok(Node::Leaf(Leaf::bytes(&name, at, bytes, doc)));
         };
-        if field.count.is_none() {
+        if field.ty.count.is_none() {
             return Ok(Node::Group(name, self.fields(structure, bytes, at, path)?));
         }
         let used = used.map_or(usize::MAX, |used| {
@@ -119,7 +121,8 @@ impl<'r> Walker<'r, '_> {
         let mut items = Vec::new();
         let mut at = at;
         let mut rest = bytes;
-        while let Some((element, behind)) = rest.split_at_checked(structure.length.max(1)) {
+        while let Some((element, behind)) = rest.split_at_checked(structure.length.max(1) as usize)
+        {
             if items.len() >= used {
                 break;
             }
@@ -142,7 +145,8 @@ impl<'r> Walker<'r, '_> {
     fn value(&mut self, base: &Base, single: bool, bytes: &[u8], at: u64, path: &str) -> Value {
         self.spend();
         add(&mut self.out.tally.documented, bytes.len() as u64);
-        let Base::Int(size, order) = base else {
+        let size = self.size(base).max(1);
+        let Base::Int(_, order) = base else {
             let text = until_nul(bytes);
             let padded = bytes.iter().skip(text.len()).all(|byte| *byte == 0);
             let whole = padded && bytes.starts_with(text.as_bytes());
@@ -152,17 +156,17 @@ impl<'r> Walker<'r, '_> {
             };
         };
         let big = self.identity.big;
-        let chunks = bytes.chunks_exact((*size).max(1));
+        let chunks = bytes.chunks_exact(size);
         let list: Vec<u64> = chunks.map(|chunk| integer(chunk, *order, big)).collect();
         let facts = &mut self.out.facts;
         if facts.wanted.contains(path) {
-            let places = (at..).step_by((*size).max(1));
+            let places = (at..).step_by(size);
             let values = facts.values.entry(path.into()).or_default();
             values.extend(list.iter().copied().zip(places));
         }
         match list.as_slice() {
             [value] if single => Value::Int(*value),
-            _ if *size == 1 => Value::Bytes(bytes.to_vec()),
+            _ if size == 1 => Value::Bytes(bytes.to_vec()),
             _ => Value::Ints(list),
         }
     }

@@ -2,7 +2,7 @@
 
 //! Which format a stream is of, by its first bytes.
 
-use super::model::{Base, Certainty, Entry, Format, Mark, Order};
+use vmf_registry::foreign::{Base, Certainty, Entry, Format, Mark, Order};
 
 /// As many bytes as any format is recognised by, and some more.
 pub(crate) const HEAD: usize = 64;
@@ -111,17 +111,14 @@ fn fit<'r>(entry: &'r Entry, format: &'r Format, head: &[u8]) -> Option<Identity
 }
 
 fn size(mark: &Mark) -> usize {
-    match mark.base {
-        Base::Int(size, _) => size,
-        Base::Char | Base::Structure(_) => 0,
-    }
+    mark.ty.base.int().map_or(0, |int| int.size() as usize)
 }
 
 fn value(mark: &Mark, head: &[u8], big: bool) -> Option<u64> {
-    let Base::Int(size, order) = mark.base else {
+    let Base::Int(_, order) = mark.ty.base else {
         return None;
     };
-    let bytes = head.get(mark.offset..)?.get(..size)?;
+    let bytes = head.get(mark.offset as usize..)?.get(..size(mark))?;
     Some(integer(bytes, order, big))
 }
 

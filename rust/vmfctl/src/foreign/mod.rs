@@ -4,9 +4,7 @@
 
 mod compare;
 mod fields;
-mod host;
 mod identify;
-mod model;
 mod records;
 mod report;
 mod rules;
@@ -18,11 +16,11 @@ mod walk;
 pub(crate) use self::{
     compare::check,
     identify::{identify, Identity, HEAD},
-    model::{Certainty, Entry},
     report::decode,
     verdict::verify,
     walk::{walk, Walked},
 };
+pub(crate) use vmf_registry::foreign::{Certainty, Entry};
 
 use std::{
     fmt,

@@ -4,9 +4,10 @@
 
 use std::io;
 
+use vmf_registry::foreign::{Base, Part, Records, Run, Tag};
+
 use super::{
     fields::until_nul,
-    model::{Base, Part, Records, Run, Tag},
     walk::{spelt, Header, Walker},
 };
 use crate::tree::{Leaf, Node};
@@ -77,16 +78,16 @@ impl<'r> Walker<'r, '_> {
         let Some(header) = entry.structure(&records.header) else {
             return Ok((Node::Group(String::new(), Vec::new()), end, true));
         };
-        let size = (header.length as u64).min(end.saturating_sub(at));
+        let size = u64::from(header.length).min(end.saturating_sub(at));
         let header_path = format!("{path}.header");
         let fields = self.structure(&header.name, at, size, &header_path)?;
         let mut parts = vec![Node::Group("header".into(), fields)];
-        if size < header.length as u64 {
+        if size < u64::from(header.length) {
             let what = format!("a header has {} bytes, and {size} are there", header.length);
             self.damage(at, path, cut_here, what);
             return Ok((Node::Group("incomplete".into(), parts), end, true));
         }
-        let bytes = self.image.read(at, header.length)?;
+        let bytes = self.image.read(at, header.length as usize)?;
         let values: Header = header
             .fields
             .iter()
@@ -115,8 +116,8 @@ impl<'r> Walker<'r, '_> {
 
         let tag = records.tag.as_ref().map(|tag| {
             let field = header.field(&tag.field);
-            let text = field.filter(|field| field.base == Base::Char);
-            match text.and_then(|field| bytes.get(field.offset..)?.get(..field.size)) {
+            let text = field.filter(|field| field.ty.base == Base::Char);
+            match text.and_then(|field| self.slice(field, &bytes)) {
                 Some(text) => Tag::Text(until_nul(text)),
                 None => Tag::Number(part(tag)),
             }

@@ -5,14 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use vmf_registry::foreign::{Check, Compare, Count, Rule, Tag, LENGTH};
+
 use super::{
     identify::Identity,
-    model::{Check, Compare, Count, Rule},
     walk::{Facts, Walked},
 };
-
-/// The path that stands for the length of the stream.
-const LENGTH: &str = "length";
 
 /// How a rule or a check ends.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -125,7 +123,9 @@ fn apply(rule: &Rule, source: &Walked, destination: Option<&Walked>) -> Finding 
             bit.unwrap_or(0) & 1 == 0
         });
         let got = match (refused, strangers.count()) {
-            (Some((tag, at, _)), _) => format!("tag {tag} at {at:#x}"),
+            (Some((Tag::Number(tag), at, _)), _) => format!("tag {tag:#x} at {at:#x}"),
+            // It is from a stream, and must not control the terminal.
+            (Some((Tag::Text(tag), at, _)), _) => format!("tag {tag:?} at {at:#x}"),
             (None, 0) => "all are known".into(),
             (None, several) => format!("{several} that may be dropped"),
         };

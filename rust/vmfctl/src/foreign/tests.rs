@@ -112,21 +112,22 @@ fn too_many_values() {
 #[test]
 fn too_deep() {
     let entry = r#"{
-        "name": "deep", "title": "", "module": "", "driver": "", "release": "", "checks": [],
-        "ids": {"devices": [], "mdev-types": []}, "offered": [], "features": [],
-        "properties": [], "releases": [],
+        "name": "deep", "title": "", "doc": "", "module": "", "driver": "", "source": "",
+        "status": "sample", "release": "", "checks": [], "ids": {"evidence": []}, "offered": [],
+        "features": [], "properties": [], "releases": [],
         "formats": [{
-            "name": "deep",
+            "name": "deep", "doc": "", "evidence": [],
             "recognise": {"certainty": "none", "doc": ""},
             "stream": [{"name": "a", "content": "records r", "count": "rest", "doc": ""}]
         }],
         "records": [{
-            "name": "r", "header": "h", "length": {"field": "l", "shift": 0, "times": 255},
-            "payloads": [{"name": "b", "content": "records r", "count": "rest", "doc": ""}]
+            "name": "r", "doc": "", "header": "h", "length": {"field": "l", "times": 255},
+            "payloads": [{"name": "b", "content": "records r", "count": "rest", "doc": ""}],
+            "evidence": []
         }],
         "structures": [{
-            "name": "h", "length": 1,
-            "fields": [{"name": "l", "offset": 0, "type": "u8", "count": null, "size": 1}]
+            "name": "h", "doc": "", "length": 1,
+            "fields": [{"name": "l", "offset": 0, "type": "u8"}], "evidence": []
         }]
     }"#;
     let entries: [Entry; 1] = [serde_json::from_str(entry).unwrap()];

@@ -5,6 +5,7 @@
 use std::io::Write;
 
 use serde_json::{json, Map, Value as Json};
+use vmf_registry::foreign::PropertyName;
 
 use super::{
     report::{damage_json, identity_json},
@@ -164,7 +165,7 @@ pub(super) fn conclusion(
     for damage in &walked.damage {
         writeln!(out, "{}", print::styled(print::RED, &damage.to_string()))?;
     }
-    let short = entry.property("short-stream");
+    let short = entry.property(PropertyName::ShortStream);
     if let Some(short) = short.filter(|_| walked.damage.iter().any(|damage| damage.cut)) {
         writeln!(out, "  a short stream: {}; {}", short.value, short.doc)?;
     }

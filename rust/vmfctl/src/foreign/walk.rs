@@ -11,11 +11,9 @@ use std::{
     io,
 };
 
-use super::{
-    identify::Identity,
-    model::{Base, Content, Count, Run, Tag},
-    Damage,
-};
+use vmf_registry::foreign::{Base, Count, ForeignContent as Content, Run, Tag, REST};
+
+use super::{identify::Identity, Damage};
 use crate::{
     image::Image,
     tree::{Leaf, Node},
@@ -152,8 +150,8 @@ impl<'r> Walker<'r, '_> {
     /// The number of elements of a run, of which there may be as many as fit.
     pub(super) fn count(&self, run: &Run) -> Option<u64> {
         match &run.count {
-            Count::Number(count) => Some(*count),
-            Count::Text(text) if text == "rest" => None,
+            Count::Number(count) => Some(u64::from(*count)),
+            Count::Text(text) if text == REST => None,
             Count::Text(path) => Some(self.out.facts.first(path).unwrap_or(0)),
         }
     }

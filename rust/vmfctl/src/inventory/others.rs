@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::{
     failure::Result,
@@ -189,10 +190,18 @@ impl<'a> Finder<'a> {
             offers,
             features: features
                 .iter()
-                .map(|feature| (feature.name.clone(), feature.has.clone()))
+                .map(|feature| (word(feature.name), word(feature.has)))
                 .collect(),
             conditions: conditions.iter().map(|fact| fact.doc.clone()).collect(),
             documented: entry.and_then(Entry::documented).map(String::from),
         }
+    }
+}
+
+/// How the registry spells it.
+fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(Json::String(word)) => word,
+        _ => String::new(),
     }
 }

@@ -5,7 +5,7 @@
 use super::{File, MARK};
 use crate::{
     model::{foreign, Registry},
-    types::{FieldType, ForeignType},
+    types::FieldType,
 };
 use anyhow::{Context, Result};
 use serde_json::{json, Map, Value};
@@ -50,21 +50,19 @@ pub(crate) fn export(registry: &Registry) -> Result<Value> {
         .iter()
         .zip(elements(&mut export["foreign"]))
     {
-        for structure in elements(&mut exported["structures"]) {
-            split_foreign_types(entry, &mut structure["fields"])?;
-        }
+        foreign_sizes(entry, &mut exported["structures"])?;
     }
     Ok(export)
 }
 
-/// The same as [`split_types`] for the types that others use, in which structures have a size too.
-fn split_foreign_types(entry: &foreign::Entry, list: &mut Value) -> Result<()> {
-    for field in elements(list) {
-        let ty: ForeignType = serde_json::from_value(field["type"].take())?;
-        let size = entry.size(&ty.base).context("a type without a size")?;
-        field["type"] = ty.base.to_string().into();
-        field["count"] = ty.count.into();
-        field["size"] = (size * u64::from(ty.count.unwrap_or(1))).into();
+/// The sizes that programs need not work out.
+fn foreign_sizes(entry: &foreign::Entry, list: &mut Value) -> Result<()> {
+    for (structure, exported) in entry.structures.iter().zip(elements(list)) {
+        let fields = elements(&mut exported["fields"]);
+        for (field, exported) in structure.fields.iter().zip(fields) {
+            let size = entry.field_size(field).context("a type without a size")?;
+            exported["size"] = size.into();
+        }
     }
     Ok(())
 }

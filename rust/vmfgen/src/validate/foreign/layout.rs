@@ -99,7 +99,7 @@ fn content(entry: &Entry, run: &Run, before: &[Run], place: &mut Place<'_>) {
             );
         }
         ForeignContent::Records(name) => place.key("content").require(
-            entry.records.iter().any(|records| &records.name == name),
+            entry.records(name).is_some(),
             format!("there are no records {name}"),
         ),
         ForeignContent::Of(Base::Structure(name)) => place.key("content").require(

@@ -119,7 +119,7 @@ fn below<'a>(entry: &'a Entry, run: &'a Run, path: &str) -> Option<Target<'a>> {
     match (&run.content, rest) {
         (ForeignContent::Of(base), None) => of_base(entry, base),
         (ForeignContent::Records(name), rest) => {
-            let records = entry.records.iter().find(|records| &records.name == name)?;
+            let records = entry.records(name)?;
             match rest {
                 None => Some(Target::Records(records)),
                 Some(rest) => in_records(entry, records, rest),
@@ -160,6 +160,6 @@ fn of_base<'a>(entry: &'a Entry, base: &Base) -> Option<Target<'a>> {
     Some(match base {
         Base::Structure(name) => Target::Structure(entry.structure(name)?),
         Base::Char => Target::Other,
-        Base::Byte | Base::Int(..) => Target::Integer,
+        Base::Int(..) => Target::Integer,
     })
 }

@@ -36,7 +36,7 @@ fn formats(entries: &[&Entry]) -> Table {
     for entry in entries {
         let mut cells = vec![name(entry)];
         for name in PropertyName::ALL {
-            let property = entry.properties.iter().find(|p| p.name == name);
+            let property = entry.property(name);
             cells.push(property.map(|p| plain(&p.value)).unwrap_or_default());
         }
         table.cells(cells);

@@ -3,13 +3,65 @@
 //! Types and contents of formats that others have defined: C structures as a compiler has laid them
 //! out, in the byte order of whichever host has written them.
 
-use super::Int;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
+
+/// The size of an unsigned integer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Int {
+    U8,
+    U16,
+    U32,
+    U64,
+}
+
+impl Int {
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "u8" => Self::U8,
+            "u16" => Self::U16,
+            "u32" => Self::U32,
+            "u64" => Self::U64,
+            _ => return None,
+        })
+    }
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+        }
+    }
+
+    /// Size, and alignment, in bytes.
+    pub const fn size(self) -> u32 {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::U32 => 4,
+            Self::U64 => 8,
+        }
+    }
+
+    pub const fn bits(self) -> u32 {
+        self.size().saturating_mul(8)
+    }
+
+    pub const fn max(self) -> u64 {
+        match self {
+            Self::U8 => 0xff,
+            Self::U16 => 0xffff,
+            Self::U32 => 0xffff_ffff,
+            Self::U64 => u64::MAX,
+        }
+    }
+}
 
 /// The order of the bytes of an integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
+pub enum Order {
     Little,
     Big,
     /// That of the host that has written it.
@@ -18,8 +70,7 @@ pub(crate) enum Order {
 
 /// What one element is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Base {
-    Byte,
+pub enum Base {
     /// A byte of a text that is padded with NUL.
     Char,
     Int(Int, Order),
@@ -32,7 +83,7 @@ impl Base {
             return Some(Self::Structure(name.into()));
         }
         match text {
-            "u8" => return Some(Self::Byte),
+            "u8" => return Some(Self::Int(Int::U8, Order::Little)),
             "char" => return Some(Self::Char),
             _ => {}
         }
@@ -53,24 +104,23 @@ impl Base {
     }
 
     /// The integer that it is, if it is one.
-    pub(crate) const fn int(&self) -> Option<Int> {
+    pub const fn int(&self) -> Option<Int> {
         match self {
-            Self::Byte => Some(Int::U8),
             Self::Int(int, _) => Some(*int),
             Self::Char | Self::Structure(_) => None,
         }
     }
 
     /// The size in bytes, unless that is a matter of a structure.
-    pub(crate) const fn size(&self) -> Option<u32> {
+    pub const fn size(&self) -> Option<u32> {
         match self {
-            Self::Byte | Self::Char => Some(1),
+            Self::Char => Some(1),
             Self::Int(int, _) => Some(int.size()),
             Self::Structure(_) => None,
         }
     }
 
-    pub(crate) fn native(&self) -> bool {
+    pub fn native(&self) -> bool {
         matches!(self, Self::Int(_, Order::Native))
     }
 }
@@ -78,9 +128,9 @@ impl Base {
 impl fmt::Display for Base {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Byte => f.write_str("u8"),
             Self::Char => f.write_str("char"),
             Self::Structure(name) => write!(f, "structure {name}"),
+            Self::Int(Int::U8, _) => f.write_str("u8"),
             Self::Int(int, order) => {
                 let order = match order {
                     Order::Little => "le",
@@ -96,10 +146,10 @@ impl fmt::Display for Base {
 /// The type of a field: one element or an array of them.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) struct ForeignType {
-    pub(crate) base: Base,
+pub struct ForeignType {
+    pub base: Base,
     /// The number of elements of an array.
-    pub(crate) count: Option<u32>,
+    pub count: Option<u32>,
 }
 
 impl TryFrom<String> for ForeignType {
@@ -132,10 +182,50 @@ impl fmt::Display for ForeignType {
     }
 }
 
+/// Types in two keys, as the export has them: that of an element, and how many there are.
+pub(super) mod split {
+    use super::*;
+    use serde::de::Error;
+
+    #[derive(Deserialize, Serialize)]
+    struct Keys {
+        #[serde(rename = "type")]
+        ty: ForeignType,
+        count: Option<u32>,
+    }
+
+    pub(crate) fn serialize<S: Serializer>(ty: &ForeignType, to: S) -> Result<S::Ok, S::Error> {
+        let element = ForeignType {
+            base: ty.base.clone(),
+            count: None,
+        };
+        let keys = Keys {
+            ty: element,
+            count: ty.count,
+        };
+        keys.serialize(to)
+    }
+
+    /// Reads the one key of the YAML as well.
+    pub(crate) fn deserialize<'de, D>(from: D) -> Result<ForeignType, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let Keys { ty, count } = Keys::deserialize(from)?;
+        match (ty.count, count) {
+            (Some(_), Some(_)) => Err(D::Error::custom(format!("count, and type {ty}"))),
+            (one, other) => Ok(ForeignType {
+                count: one.or(other),
+                ..ty
+            }),
+        }
+    }
+}
+
 /// What a run of bytes of a stream is.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(try_from = "String", into = "String")]
-pub(crate) enum ForeignContent {
+pub enum ForeignContent {
     Empty,
     /// All bytes that are left, which somebody else understands.
     Opaque,

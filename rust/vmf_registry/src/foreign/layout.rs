@@ -2,33 +2,31 @@
 
 //! How a stream of others is laid out: runs of elements and records.
 
-use crate::{
-    model::{foreign::Evidence, Flag},
-    types::{ForeignContent, ForeignType},
-};
+use super::{split, Evidence, ForeignContent, ForeignType};
+use crate::Flag;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Bytes that belong together: of a stream, or the payload of a record.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Run {
+#[serde(rename_all = "kebab-case")]
+pub struct Run {
     /// Only of payloads, and there only if the records have tags.
-    pub(crate) tag: Option<Tag>,
-    pub(crate) name: String,
-    pub(crate) content: ForeignContent,
+    pub tag: Option<Tag>,
+    pub name: String,
+    pub content: ForeignContent,
     #[serde(default)]
-    pub(crate) count: Count,
+    pub count: Count,
     #[serde(default)]
-    pub(crate) optional: bool,
+    pub optional: bool,
     /// Who understands it, if it is opaque.
-    pub(crate) known_by: Option<String>,
-    pub(crate) doc: String,
+    pub known_by: Option<String>,
+    pub doc: String,
 }
 
 impl Run {
     /// Whether nothing can follow.
-    pub(crate) fn takes_the_rest(&self) -> bool {
+    pub fn takes_the_rest(&self) -> bool {
         match self.content {
             ForeignContent::Opaque | ForeignContent::Padding => true,
             _ => matches!(&self.count, Count::Text(text) if text == REST),
@@ -37,11 +35,11 @@ impl Run {
 }
 
 /// The count that goes to the end of what is around it.
-pub(crate) const REST: &str = "rest";
+pub const REST: &str = "rest";
 
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Count {
+pub enum Count {
     Number(u32),
     /// [`REST`], or the field of an earlier run.
     Text(String),
@@ -53,9 +51,9 @@ impl Default for Count {
     }
 }
 
-#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Tag {
+pub enum Tag {
     Number(u64),
     Text(String),
 }
@@ -71,36 +69,45 @@ impl fmt::Display for Tag {
 
 /// A header, and behind it a payload of which it says the length and what it is.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Records {
-    pub(crate) name: String,
-    pub(crate) doc: String,
+#[serde(rename_all = "kebab-case")]
+pub struct Records {
+    pub name: String,
+    pub doc: String,
     /// A structure.
-    pub(crate) header: String,
+    pub header: String,
     /// From the start of the header to the payload, if that is not the length of the structure.
-    pub(crate) header_length: Option<Part>,
+    pub header_length: Option<Part>,
     /// Of the payload.
-    pub(crate) length: Part,
-    pub(crate) tag: Option<Part>,
+    pub length: Part,
+    pub tag: Option<Part>,
     /// The tag of the record behind which nothing follows.
-    pub(crate) end: Option<Tag>,
+    pub end: Option<Tag>,
     /// What the driver does with a tag that it does not know.
-    pub(crate) unknown: Option<String>,
-    pub(crate) payloads: Vec<Run>,
-    pub(crate) evidence: Vec<Evidence>,
+    pub unknown: Option<String>,
+    pub payloads: Vec<Run>,
+    pub evidence: Vec<Evidence>,
 }
 
 /// Bits of a field, times something.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Part {
-    pub(crate) field: String,
+pub struct Part {
+    pub field: String,
     #[serde(default)]
-    pub(crate) shift: u32,
+    pub shift: u32,
     /// Number of bits; all above `shift` if not given.
-    pub(crate) width: Option<u32>,
+    pub width: Option<u32>,
     #[serde(default = "one")]
-    pub(crate) times: u32,
+    pub times: u32,
+}
+
+impl Part {
+    /// What it makes of the value of the field.
+    pub fn of(&self, value: u64) -> u64 {
+        let value = value.checked_shr(self.shift).unwrap_or(0);
+        let unused = 64_u32.saturating_sub(self.width.unwrap_or(64));
+        let mask = u64::MAX.checked_shr(unused).unwrap_or(0);
+        (value & mask).saturating_mul(self.times.into())
+    }
 }
 
 const fn one() -> u32 {
@@ -108,48 +115,45 @@ const fn one() -> u32 {
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Structure {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    pub(crate) length: u32,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) evidence: Vec<Evidence>,
+pub struct Structure {
+    pub name: String,
+    pub doc: String,
+    pub length: u32,
+    pub fields: Vec<Field>,
+    pub evidence: Vec<Evidence>,
 }
 
 impl Structure {
-    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+    pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
     }
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Field {
-    pub(crate) name: String,
-    pub(crate) offset: u32,
-    #[serde(rename = "type")]
-    pub(crate) ty: ForeignType,
+pub struct Field {
+    pub name: String,
+    pub offset: u32,
+    #[serde(flatten, with = "split")]
+    pub ty: ForeignType,
     /// The field that says how many elements of an array mean anything.
-    pub(crate) used: Option<String>,
+    pub used: Option<String>,
     #[serde(default)]
-    pub(crate) bits: Vec<Flag>,
+    pub bits: Vec<Flag>,
     #[serde(default)]
-    pub(crate) values: Vec<Named>,
-    pub(crate) doc: Option<String>,
+    pub values: Vec<Named>,
+    pub doc: Option<String>,
 }
 
 impl Field {
     /// What nobody gives a meaning to needs no doc.
-    pub(crate) fn reserved(&self) -> bool {
+    pub fn reserved(&self) -> bool {
         self.name.starts_with("reserved") || self.name.starts_with("padding")
     }
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Named {
-    pub(crate) value: u64,
-    pub(crate) name: String,
-    pub(crate) doc: String,
+pub struct Named {
+    pub value: u64,
+    pub name: String,
+    pub doc: String,
 }

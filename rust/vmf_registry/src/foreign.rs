@@ -2,56 +2,75 @@
 
 //! A driver that is not of this project, and what is known of its streams.
 
+mod host;
 mod layout;
 mod rule;
+pub mod types;
 
-pub(crate) use self::{layout::*, rule::*};
+pub use self::{layout::*, rule::*, types::*};
 
-use crate::types::{Base, ForeignType};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Entry {
-    pub(crate) name: String,
-    pub(crate) title: String,
-    pub(crate) doc: String,
-    pub(crate) module: String,
-    pub(crate) driver: String,
-    pub(crate) source: String,
-    pub(crate) status: Status,
+#[serde(rename_all = "kebab-case")]
+pub struct Entry {
+    pub name: String,
+    pub title: String,
+    pub doc: String,
+    pub module: String,
+    pub driver: String,
+    pub source: String,
+    pub status: Status,
     /// The one that evidence is about, unless it names another.
-    pub(crate) release: String,
+    pub release: String,
     /// Why the entry no longer counts.
-    pub(crate) retired: Option<String>,
-    pub(crate) ids: Ids,
-    pub(crate) offered: Vec<Fact>,
-    pub(crate) formats: Vec<Format>,
+    pub retired: Option<String>,
+    pub ids: Ids,
+    pub offered: Vec<Fact>,
+    pub formats: Vec<Format>,
     #[serde(default)]
-    pub(crate) records: Vec<Records>,
+    pub records: Vec<Records>,
     #[serde(default)]
-    pub(crate) structures: Vec<Structure>,
-    pub(crate) checks: Vec<Check>,
-    pub(crate) features: Vec<Feature>,
-    pub(crate) properties: Vec<Property>,
-    pub(crate) releases: Vec<Release>,
+    pub structures: Vec<Structure>,
+    pub checks: Vec<Check>,
+    pub features: Vec<Feature>,
+    pub properties: Vec<Property>,
+    pub releases: Vec<Release>,
 }
 
 impl Entry {
-    pub(crate) fn structure(&self, name: &str) -> Option<&Structure> {
+    pub fn format(&self, name: &str) -> Option<&Format> {
+        self.formats.iter().find(|format| format.name == name)
+    }
+
+    pub fn records(&self, name: &str) -> Option<&Records> {
+        self.records.iter().find(|records| records.name == name)
+    }
+
+    pub fn property(&self, name: PropertyName) -> Option<&Property> {
+        self.properties.iter().find(|one| one.name == name)
+    }
+
+    pub fn structure(&self, name: &str) -> Option<&Structure> {
         self.structures.iter().find(|s| s.name == name)
     }
 
     /// The size of one element in bytes; of a structure, that which it claims to have.
-    pub(crate) fn size(&self, base: &Base) -> Option<u64> {
+    pub fn size(&self, base: &Base) -> Option<u32> {
         match base {
-            Base::Structure(name) => Some(self.structure(name)?.length.into()),
-            other => other.size().map(u64::from),
+            Base::Structure(name) => Some(self.structure(name)?.length),
+            other => other.size(),
         }
     }
 
+    /// The size of all elements of a field in bytes.
+    pub fn field_size(&self, field: &Field) -> Option<u64> {
+        let count = field.ty.count.unwrap_or(1);
+        Some(u64::from(self.size(&field.ty.base)?).saturating_mul(count.into()))
+    }
+
     /// All evidence, in the order of the file.
-    pub(crate) fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
         let lists = [&self.ids.evidence].into_iter();
         let lists = lists
             .chain(self.offered.iter().map(|fact| &fact.evidence))
@@ -68,7 +87,7 @@ impl Entry {
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Status {
+pub enum Status {
     InTree,
     Sample,
     OutOfTree,
@@ -76,130 +95,154 @@ pub(crate) enum Status {
 
 /// Where a statement can be checked.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Evidence {
-    pub(crate) file: String,
+pub struct Evidence {
+    pub file: String,
     /// Or a structure, table or section.
-    pub(crate) function: String,
+    pub function: String,
     /// Of the driver, if it is not that of the entry.
-    pub(crate) release: Option<String>,
+    pub release: Option<String>,
     /// Of something else than the driver: the tree, and which version of it.
-    pub(crate) tree: Option<String>,
+    pub tree: Option<String>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Fact {
-    pub(crate) doc: String,
-    pub(crate) evidence: Vec<Evidence>,
+pub struct Fact {
+    pub doc: String,
+    pub evidence: Vec<Evidence>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct Ids {
-    pub(crate) evidence: Vec<Evidence>,
+#[serde(rename_all = "kebab-case")]
+pub struct Ids {
+    pub evidence: Vec<Evidence>,
     #[serde(default)]
-    pub(crate) devices: Vec<Device>,
+    pub devices: Vec<Device>,
     #[serde(default)]
-    pub(crate) mdev_types: Vec<MdevType>,
+    pub mdev_types: Vec<MdevType>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Device {
-    pub(crate) vendor: u16,
-    pub(crate) device: u16,
-    pub(crate) doc: String,
+pub struct Device {
+    pub vendor: u16,
+    pub device: u16,
+    pub doc: String,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct MdevType {
-    pub(crate) name: String,
-    pub(crate) doc: String,
+pub struct MdevType {
+    pub name: String,
+    pub doc: String,
 }
 
 /// One of the formats that releases of the driver write or read.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Format {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    pub(crate) recognise: Recognise,
-    pub(crate) stream: Vec<Run>,
-    pub(crate) evidence: Vec<Evidence>,
+pub struct Format {
+    pub name: String,
+    pub doc: String,
+    pub recognise: Recognise,
+    pub stream: Vec<Run>,
+    pub evidence: Vec<Evidence>,
 }
 
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Recognise {
-    pub(crate) certainty: Certainty,
+pub struct Recognise {
+    pub certainty: Certainty,
     #[serde(default)]
-    pub(crate) fields: Vec<Mark>,
-    pub(crate) doc: String,
+    pub fields: Vec<Mark>,
+    pub doc: String,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+/// How sure that is.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Certainty {
-    Certain,
-    Likely,
+pub enum Certainty {
     None,
+    Likely,
+    Certain,
+}
+
+impl Certainty {
+    /// How a stream of a format that was named counts, or was recognised.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "named",
+            Self::Likely => "likely",
+            Self::Certain => "certain",
+        }
+    }
 }
 
 /// A value that stands at a place of every stream of a format.
 #[derive(Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Mark {
-    pub(crate) offset: u32,
+pub struct Mark {
+    pub offset: u32,
     #[serde(rename = "type")]
-    pub(crate) ty: ForeignType,
-    pub(crate) value: u64,
+    pub ty: ForeignType,
+    pub value: u64,
 }
 
 /// What a destination compares, and what it does if it does not fit.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Check {
-    pub(crate) name: String,
-    pub(crate) doc: String,
-    pub(crate) errno: String,
-    pub(crate) at: Place,
-    pub(crate) then: Then,
+pub struct Check {
+    pub name: String,
+    pub doc: String,
+    pub errno: String,
+    pub at: Place,
+    pub then: Then,
     #[serde(default)]
-    pub(crate) rules: Vec<Rule>,
-    pub(crate) evidence: Vec<Evidence>,
+    pub rules: Vec<Rule>,
+    pub evidence: Vec<Evidence>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Place {
+pub enum Place {
     Write,
     /// The arc from RESUMING to STOP.
     Stop,
 }
 
+impl Place {
+    /// The moment in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Write => "in write()",
+            Self::Stop => "on the way to STOP",
+        }
+    }
+}
+
 /// What becomes of a stream that was refused once.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Then {
+pub enum Then {
     Refused,
     WritesFail,
     GoesOn,
 }
 
+impl Then {
+    /// The same in words.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Refused => "nothing succeeds any more until the device is reset",
+            Self::WritesFail => "later writes fail, and the way to STOP succeeds all the same",
+            Self::GoesOn => "a VMM that goes on is not stopped, so that it has to heed the error",
+        }
+    }
+}
+
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Feature {
-    pub(crate) name: FeatureName,
-    pub(crate) has: Has,
-    pub(crate) doc: String,
-    pub(crate) evidence: Vec<Evidence>,
+pub struct Feature {
+    pub name: FeatureName,
+    pub has: Has,
+    pub doc: String,
+    pub evidence: Vec<Evidence>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum FeatureName {
+pub enum FeatureName {
     P2p,
     PreCopy,
     PrecopyInfoV2,
@@ -207,14 +250,14 @@ pub(crate) enum FeatureName {
 }
 
 impl FeatureName {
-    pub(crate) const ALL: [Self; 4] = [
+    pub const ALL: [Self; 4] = [
         Self::P2p,
         Self::PreCopy,
         Self::PrecopyInfoV2,
         Self::DmaLogging,
     ];
 
-    pub(crate) const fn title(self) -> &'static str {
+    pub const fn title(self) -> &'static str {
         match self {
             Self::P2p => "P2P",
             Self::PreCopy => "PRE_COPY",
@@ -226,7 +269,7 @@ impl FeatureName {
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Has {
+pub enum Has {
     Always,
     Depends,
     Never,
@@ -234,18 +277,17 @@ pub(crate) enum Has {
 
 /// An answer to a question that is asked of every format.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Property {
-    pub(crate) name: PropertyName,
+pub struct Property {
+    pub name: PropertyName,
     /// In few words, for the table of all.
-    pub(crate) value: String,
-    pub(crate) doc: String,
-    pub(crate) evidence: Vec<Evidence>,
+    pub value: String,
+    pub doc: String,
+    pub evidence: Vec<Evidence>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum PropertyName {
+pub enum PropertyName {
     Framing,
     ByteOrder,
     Identity,
@@ -258,7 +300,7 @@ pub(crate) enum PropertyName {
 }
 
 impl PropertyName {
-    pub(crate) const ALL: [Self; 9] = [
+    pub const ALL: [Self; 9] = [
         Self::Framing,
         Self::ByteOrder,
         Self::Identity,
@@ -270,7 +312,7 @@ impl PropertyName {
         Self::Documented,
     ];
 
-    pub(crate) const fn title(self) -> &'static str {
+    pub const fn title(self) -> &'static str {
         match self {
             Self::Framing => "framing",
             Self::ByteOrder => "byte order",
@@ -287,12 +329,11 @@ impl PropertyName {
 
 /// A release that was looked at.
 #[derive(Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Release {
-    pub(crate) release: String,
+pub struct Release {
+    pub release: String,
     /// Nothing if it cannot save.
-    pub(crate) writes: Option<String>,
-    pub(crate) reads: Vec<String>,
-    pub(crate) doc: String,
-    pub(crate) evidence: Vec<Evidence>,
+    pub writes: Option<String>,
+    pub reads: Vec<String>,
+    pub doc: String,
+    pub evidence: Vec<Evidence>,
 }
