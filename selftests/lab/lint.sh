@@ -84,12 +84,12 @@ lint_cargo() {
 	done
 }
 
-# What is generated from the registry is what is there.
+# The registry, and what is generated from it.
 lint_generated() {
 	local out
 	[[ -e $TOP/rust/vmfgen/Cargo.toml ]] || return 0
-	out=$(in_cargo vmfgen run --quiet --offline -- --check 2>&1) && [[ -z $out ]] && return
-	printf '%s\n' "$out" 'make generate writes these files'
+	out=$(in_cargo vmfgen run --quiet --offline -- check 2>&1) && [[ -z $out ]] && return
+	printf '%s\n' "$out"
 	return 1
 }
 

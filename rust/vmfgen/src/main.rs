@@ -2,6 +2,7 @@
 
 //! Checks the registry of the VFIO Migration Format and generates what follows from it.
 
+mod check;
 mod emit;
 mod load;
 mod model;
@@ -11,7 +12,7 @@ mod published;
 mod types;
 mod validate;
 
-use crate::problems::Refused;
+use crate::problems::{Problems, Refused};
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use std::{
@@ -37,7 +38,7 @@ const FAILED: u8 = 4;
     after_help = "\
 Exit status:
   0  all is well
-  1  with --check: some generated file is stale, missing or left over
+  1  with --check: some generated file is stale, missing or left over; with check: any problem
   2  wrong usage
   3  the registry is refused: shape, consistency, or a change of what is published
   4  a file cannot be read or written"
@@ -65,6 +66,16 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Check a contribution to the registry
+    #[command(long_about = "\
+Check a contribution to the registry: licences, names and places of the files, their shape, all that \
+has to hold between numbers, names and references, what is published, and whether the generated files \
+are up to date. Each problem is a line: the file, the key, what is wrong. Nothing is written.")]
+    Check {
+        /// Say only what is wrong with these files of the registry [default: all, and generated ones]
+        files: Vec<PathBuf>,
+    },
+
     /// Publish the revision: from then on, what is in it can no longer be changed
     #[command(long_about = "\
 Publish the revision of the registry, as published/REVISION.json beside it: from then on, what is \
@@ -96,28 +107,47 @@ fn run(options: &Options) -> Result<ExitCode> {
         .registry
         .clone()
         .unwrap_or_else(|| root.join(REGISTRY));
-    let registry = load::registry(&dir)?;
-    validate::registry(&registry, &root.join(VECTORS))?;
+    let out = options.out.as_deref().unwrap_or(&root);
+    let vectors = root.join(VECTORS);
+    if let Some(Command::Check { files }) = &options.command {
+        let (registry, vectors) = (&dir, &vectors);
+        let tree = check::Tree {
+            registry,
+            vectors,
+            out,
+        };
+        return Ok(tell(&check::run(&tree, files)?));
+    }
+    let mut problems = Problems::default();
+    let registry = load::registry(&dir, &mut problems)?;
+    problems.verdict()?;
+    let registry = registry.context("nothing was read")?;
+    validate::registry(&registry, &vectors, &mut problems);
+    problems.verdict()?;
     let export = emit::export(&registry)?;
     let revision = registry.index.revision;
-    published::check(&dir, revision, &export)?;
+    published::check(&dir, revision, &export, &mut problems)?;
+    problems.verdict()?;
 
     if let Some(Command::Publish) = options.command {
         let file = published::publish(&dir, revision, &export)?;
         println!("published {file}");
         return Ok(ExitCode::SUCCESS);
     }
-    let out = options.out.as_deref().unwrap_or(&root);
     let files = emit::files(&registry)?;
     if !options.check {
         output::write(out, &files)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let stale = output::compare(out, &files)?;
-    for line in &stale {
+    Ok(tell(&output::compare(out, &files)?))
+}
+
+/// Writes what is wrong, and says whether anything is.
+fn tell(lines: &[String]) -> ExitCode {
+    for line in lines {
         println!("{line}");
     }
-    Ok(ExitCode::from(if stale.is_empty() { 0 } else { STALE }))
+    ExitCode::from(if lines.is_empty() { 0 } else { STALE })
 }
 
 /// The closest directory upwards of `start` that has a registry.

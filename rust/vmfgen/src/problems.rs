@@ -7,7 +7,13 @@ use std::{error, fmt};
 /// Collects problems of one file after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Problems {
-    list: Vec<String>,
+    list: Vec<Problem>,
+}
+
+#[derive(Debug)]
+struct Problem {
+    file: String,
+    line: String,
 }
 
 impl Problems {
@@ -20,13 +26,27 @@ impl Problems {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Leaves those of some files.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.list.retain(|problem| keep(&problem.file));
+    }
+
+    /// One line for each.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        self.list.iter().map(|problem| problem.line.as_str())
+    }
+
     /// Refuses if there is any problem.
-    pub(crate) fn verdict(self) -> Result<(), Refused> {
-        if self.list.is_empty() {
-            Ok(())
-        } else {
-            Err(Refused { list: self.list })
+    pub(crate) fn verdict(&self) -> Result<(), Refused> {
+        if self.is_empty() {
+            return Ok(());
         }
+        let lines: Vec<_> = self.lines().collect();
+        Err(Refused(lines.join("\n")))
     }
 }
 
@@ -68,7 +88,8 @@ impl Place<'_> {
             "" => format!("{}: {what}", self.file),
             path => format!("{}: {path}: {what}", self.file),
         };
-        self.problems.list.push(line);
+        let file = self.file.into();
+        self.problems.list.push(Problem { file, line });
     }
 
     /// Notes a problem unless `good`.
@@ -79,15 +100,13 @@ impl Place<'_> {
     }
 }
 
-/// The problems for which a registry is refused.
+/// The problems for which a registry is refused, a line each.
 #[derive(Debug)]
-pub(crate) struct Refused {
-    list: Vec<String>,
-}
+pub(crate) struct Refused(String);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.list.join("\n"))
+        f.write_str(&self.0)
     }
 }
 

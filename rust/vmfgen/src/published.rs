@@ -16,8 +16,12 @@ use std::{fs, io::ErrorKind, path::Path};
 const DIR: &str = "published";
 
 /// Compares the export of `revision` with every publication.
-pub(crate) fn check(registry: &Path, revision: u32, export: &Value) -> Result<()> {
-    let mut problems = Problems::default();
+pub(crate) fn check(
+    registry: &Path,
+    revision: u32,
+    export: &Value,
+    problems: &mut Problems,
+) -> Result<()> {
     let revisions = revisions(registry)?;
     let newest = revisions.last().copied().unwrap_or(0);
     for &old in &revisions {
@@ -40,7 +44,7 @@ pub(crate) fn check(registry: &Path, revision: u32, export: &Value) -> Result<()
         revision == newest || revision == next(newest),
         format!("{revision}, but the newest in {DIR} is {newest}"),
     );
-    Ok(problems.verdict()?)
+    Ok(())
 }
 
 /// Publishes the export of `revision`, which was checked; returns the file.

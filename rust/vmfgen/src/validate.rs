@@ -14,19 +14,18 @@ mod tuples;
 use crate::{
     load::INDEX,
     model::{Container, Profile, Registry},
-    problems::{Place, Problems, Refused},
+    problems::{Place, Problems},
 };
 use std::{collections::BTreeMap, fmt::Display, path::Path};
 
 /// Checks everything that does not depend on what was published.
 ///
 /// `vectors` is the directory of the golden streams; if there is none, they are not asked for.
-pub(crate) fn registry(registry: &Registry, vectors: &Path) -> Result<(), Refused> {
-    let mut problems = Problems::default();
+pub(crate) fn registry(registry: &Registry, vectors: &Path, problems: &mut Problems) {
     let index = &registry.index;
     container::check(&registry.container, &mut problems.of(&index.container));
     let Some(frame) = Frame::of(&registry.container) else {
-        return problems.verdict();
+        return;
     };
     let vectors = vectors.is_dir().then_some(vectors);
     for (file, profile) in index.profiles.iter().zip(&registry.profiles) {
@@ -44,8 +43,7 @@ pub(crate) fn registry(registry: &Registry, vectors: &Path) -> Result<(), Refuse
     unique(&mut place, "module", each(|profile| &profile.module));
     envelope::check(registry, &frame, &mut problems.of(&index.envelope));
     tuples::check(registry, &mut problems.of(&index.tuples));
-    foreign::check(registry, &mut problems);
-    problems.verdict()
+    foreign::check(registry, problems);
 }
 
 /// What the container says that profiles have to keep to.

@@ -83,7 +83,7 @@ fn container() {
 fn envelope() {
     let cases = r#"
         name = "parcel" => : envelope.name: was "envelope", is "parcel"
-        uuid = "00000000-0000-0000-0000-000000000001" => : envelope.uuid: was
+        uuid = "00000000-0000-4000-8000-000000000001" => : envelope.uuid: was
         stream-max = 134217728 => : envelope.stream-max: was 67108864, is 134217728
         section/type = 65538 => : envelope.section.type: was 65537, is 65538
         section/length-max = 1048576 => : envelope.section.length-max: was 65011712, is 1048576
@@ -95,7 +95,7 @@ fn envelope() {
 #[test]
 fn profile() {
     let cases = r#"
-        uuid = "00000000-0000-0000-0000-000000000001" => .uuid: was
+        uuid = "00000000-0000-4000-8000-000000000001" => .uuid: was
         identity/revision/rule = "any" => .identity.revision.rule: was "equal", is "any"
         stream-max = 65544 => .stream-max: was 65536, is 65544
         floor = 2 => .floor: was 1, is 2

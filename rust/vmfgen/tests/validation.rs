@@ -48,6 +48,7 @@ fn envelope() {
         name = "vf" => : name: vf.net.igbvf-82576 would be a format in it
         uuid = "58bc0add-fe7f-40a8-a167-bafa521ab699" => : uuid: it is that of vf.net.igbvf-82576
         uuid = "58bc0add" => : uuid: "58bc0add" does not match
+        uuid = "58bc0add-fe7f-10a8-a167-bafa521ab699" => : uuid: "58bc0add-fe7f-10a8-a167-bafa521ab699" does not
         section/type = 65535 => : section[blob].type: 0xffff is not in the range of profiles
         section/length-max = 65011713 => : section[blob].length-max: 65011713 is above 65011712, the most
         stream-max = 65017847 => : stream-max: 65017847, but a stream can have 65017848 bytes
@@ -62,13 +63,16 @@ fn no_yaml() {
     let path = tree.registry().join(TUPLES);
     fs::write(&path, "doc: one\ndoc: two\ntuples: []\n").unwrap();
     let run = tree.run(&[]);
-    assert_eq!(run.code, Some(4));
+    assert_eq!(run.code, Some(3));
     assert!(
-        run.stderr.contains("tuples.yaml: no valid YAML: duplicate"),
+        run.stderr
+            .starts_with("tuples.yaml: no valid YAML: duplicate"),
         "{}",
         run.stderr
     );
     fs::remove_file(path).unwrap();
+    tree.refused(TUPLES, "belongs here, and is not there");
+    fs::remove_file(tree.registry().join(INDEX)).unwrap();
     let run = tree.run(&[]);
     assert_eq!(run.code, Some(4));
     assert!(run.stderr.contains("cannot read"), "{}", run.stderr);
@@ -236,7 +240,7 @@ fn two_profiles() {
         fs::copy(tree.registry().join(PROFILE), tree.registry().join(other)).unwrap();
         tree.edit(INDEX, &format!("profiles + \"{other}\""));
         tree.edit(other, r#"name = "vf.net.other"; module = "other""#);
-        tree.edit(other, r#"uuid = "00000000-0000-0000-0000-000000000001""#);
+        tree.edit(other, r#"uuid = "00000000-0000-4000-8000-000000000001""#);
     };
     let tree = Tree::new("two");
     two(&tree);

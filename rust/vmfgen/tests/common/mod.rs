@@ -70,14 +70,16 @@ impl Tree {
     /// * `a/b copy json` appends a copy of an element to its list, changed as in `json`;
     /// * `a/b -` takes out.
     ///
-    /// JSON is YAML, so that is how the file is written.
+    /// JSON is YAML, so that is how the file is written, below the comment with the licence.
     pub fn edit(&self, file: &str, edits: &str) {
         let path = self.registry().join(file);
-        let mut value = serde_norway::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let comment = text.lines().next().filter(|line| line.starts_with('#'));
+        let mut value = serde_norway::from_str(&text).unwrap();
         for edit in edits.split(';').map(str::trim) {
             apply(&mut value, edit);
         }
-        fs::write(path, value.to_string()).unwrap();
+        fs::write(path, format!("{}\n{value}\n", comment.unwrap_or("---"))).unwrap();
     }
 
     pub fn run(&self, args: &[&str]) -> Run {
