@@ -6,6 +6,7 @@ mod c_header;
 mod json;
 mod rst;
 mod rust;
+mod schema;
 mod text;
 
 pub(crate) use self::json::export;
@@ -29,7 +30,11 @@ pub(crate) struct File {
 
 /// Returns all generated files.
 pub(crate) fn files(registry: &Registry) -> Result<Vec<File>> {
-    let mut files = vec![json::file(registry)?, c_header::file(registry)];
+    let mut files = vec![
+        json::file(registry)?,
+        schema::file(registry)?,
+        c_header::file(registry),
+    ];
     files.extend(rst::files(registry));
     files.extend(rust::files(registry)?);
     Ok(files)

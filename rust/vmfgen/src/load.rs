@@ -42,6 +42,7 @@ pub(crate) fn registry(dir: &Path, problems: &mut Problems) -> Result<Option<Reg
         return Ok(None);
     };
     Ok(Some(Registry {
+        schema: files.schema,
         index,
         container,
         profiles,

@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 /// All files of a registry.
 #[derive(Debug)]
 pub(crate) struct Registry {
+    /// Of its files.
+    pub(crate) schema: serde_json::Value,
     pub(crate) index: Index,
     pub(crate) container: Container,
     pub(crate) profiles: Vec<Profile>,

@@ -10,7 +10,8 @@ use crate::{
 use anyhow::{Context, Result};
 use serde_json::{json, Map, Value};
 
-const SPDX: &str = "SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause)";
+pub(super) const SPDX: &str =
+    "SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR BSD-3-Clause)";
 
 pub(super) fn file(registry: &Registry) -> Result<File> {
     let mut text = serde_json::to_string_pretty(&export(registry)?)?;
