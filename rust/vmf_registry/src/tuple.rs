@@ -4,6 +4,19 @@
 
 use serde::{Deserialize, Serialize};
 
+/// A driver that offers a profile with no such device in the host.
+#[derive(Debug, Deserialize, Serialize)]
+pub struct Software {
+    /// Of the driver.
+    pub name: String,
+    pub doc: String,
+    pub profile: String,
+    pub versions: Vec<u32>,
+    /// Names of those whose identity it can present.
+    pub tuples: Vec<String>,
+    pub evidence: String,
+}
+
 /// What the devices of some tuples do beyond what their profile promises.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct DeviceQuirk {

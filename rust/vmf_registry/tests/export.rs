@@ -8,7 +8,7 @@ use serde_json::{json, Value};
 use std::{fs, path::Path};
 use vmf_registry::{
     foreign::{Base, Entry, Field, Int, Order, Part},
-    tuple::{DeviceQuirk, Tuple},
+    tuple::{DeviceQuirk, Software, Tuple},
 };
 
 fn export() -> Value {
@@ -33,6 +33,9 @@ fn nothing_is_lost() {
     assert_eq!(serde_json::to_value(&entries).unwrap(), export["foreign"]);
     let tuples: Vec<Tuple> = serde_json::from_value(export["tuples"].clone()).unwrap();
     assert_eq!(serde_json::to_value(&tuples).unwrap(), export["tuples"]);
+    let software = &export["software"];
+    let known: Vec<Software> = serde_json::from_value(software.clone()).unwrap();
+    assert_eq!(&serde_json::to_value(&known).unwrap(), software);
     let quirks = &export["device-quirks"];
     let known: Vec<DeviceQuirk> = serde_json::from_value(quirks.clone()).unwrap();
     assert_eq!(&serde_json::to_value(&known).unwrap(), quirks);

@@ -48,6 +48,7 @@ pub(crate) fn registry(dir: &Path, problems: &mut Problems) -> Result<Option<Reg
         profiles,
         envelope,
         tuples: tuples.tuples,
+        software: tuples.software,
         device_quirks: tuples.device_quirks,
         foreign,
     }))

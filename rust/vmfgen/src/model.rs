@@ -25,6 +25,7 @@ pub(crate) struct Registry {
     pub(crate) profiles: Vec<Profile>,
     pub(crate) envelope: Envelope,
     pub(crate) tuples: Vec<Tuple>,
+    pub(crate) software: Vec<Software>,
     pub(crate) device_quirks: Vec<DeviceQuirk>,
     /// Formats that others have defined.
     pub(crate) foreign: Vec<foreign::Entry>,
@@ -179,6 +180,8 @@ pub(crate) struct ErrorCode {
 pub(crate) struct TupleFile {
     doc: String,
     pub(crate) tuples: Vec<Tuple>,
+    #[serde(default)]
+    pub(crate) software: Vec<Software>,
     #[serde(default)]
     pub(crate) device_quirks: Vec<DeviceQuirk>,
 }

@@ -132,7 +132,10 @@ fn profile() {
         PROFILE,
         "versions/1 -; sections/unicast -; sections/statistics -; features/0 -",
     );
-    tree.edit(TUPLES, "tuples/0/versions = [1]; tuples/1/versions = [1]");
+    tree.edit(
+        TUPLES,
+        "tuples/0/versions = [1]; tuples/1/versions = [1]; software = []",
+    );
     tree.refused(
         "published/1.json: profiles[vf.net.igbvf-82576].versions[2]",
         "has vanished",
@@ -140,7 +143,7 @@ fn profile() {
     let tree = Tree::new("profile-gone");
     publish(&tree);
     tree.edit(INDEX, "profiles = []");
-    tree.edit(TUPLES, "tuples = []; device-quirks = []");
+    tree.edit(TUPLES, "tuples = []; software = []; device-quirks = []");
     tree.refused(
         "published/1.json: profiles[vf.net.igbvf-82576]",
         "has vanished",
@@ -272,8 +275,10 @@ fn reserved_stays_reserved() {
 #[test]
 fn tuples() {
     let cases = r#"
-        tuples/1 - => : tuples[Intel 82576]: has vanished
+        tuples/1 -; software = [] => : tuples[Intel 82576]: has vanished
         tuples/0/versions = [1] => : tuples[QEMU's model of the 82576].versions: 2 has vanished
+        software/igbvf_mdev/versions = [2] => : software[igbvf_mdev].versions: 1 has vanished
+        software/igbvf_mdev/tuples = ["Intel 82576"] => : software[igbvf_mdev].tuples: "QEMU's model of the 82576" has vanished
         tuples/0/presented/subdevice = 1 => : tuples[QEMU's model of the 82576].presented.subdevice: was
     "#;
     frozen("tuples", TUPLES, cases);

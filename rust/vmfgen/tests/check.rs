@@ -75,7 +75,7 @@ fn own() {
     each("own", cases, |tree, edits, words| {
         let tree = good(tree);
         // So that it is about nothing but the profile.
-        tree.edit(TUPLES, "tuples = []; device-quirks = []");
+        tree.edit(TUPLES, "tuples = []; software = []; device-quirks = []");
         tree.accepted();
         tree.edit(PROFILE, edits);
         checked(&tree, &[], &[(PROFILE, words)]);
@@ -166,7 +166,10 @@ fn published() {
     tree.edit(INDEX, "revision = 2");
     tree.accepted();
     checked(&tree, &[], &[]);
-    tree.edit(TUPLES, "tuples/1 -");
-    let words = ": tuples[Intel 82576]: has vanished";
-    checked(&tree, &[], &[("published/1.json", words)]);
+    tree.edit(TUPLES, "tuples/1 -; software = []");
+    let words = [
+        ": tuples[Intel 82576]: has vanished",
+        ": software[igbvf_mdev]: has vanished",
+    ];
+    checked(&tree, &[], &words.map(|words| ("published/1.json", words)));
 }

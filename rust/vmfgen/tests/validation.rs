@@ -267,6 +267,12 @@ fn tuples() {
         device-quirks/one-step-dma/tuples = ["Intel 82576"] => : device-quirks[one-step-dma].tuples: Intel 82576 is of any subsystem
         device-quirks/one-step-dma/tuples = ["another"] => : device-quirks[one-step-dma].tuples: there is no tuple another
         device-quirks/one-step-dma copy {} => : device-quirks: name one-step-dma is used twice
+        software/igbvf_mdev copy {} => : software: name igbvf_mdev is used twice
+        software/igbvf_mdev/profile = "vf.net.other" => : software[igbvf_mdev].profile: there is no profile vf.net.other
+        software/igbvf_mdev/versions = [3] => : software[igbvf_mdev].versions: vf.net.igbvf-82576 has no version 3
+        software/igbvf_mdev/tuples = ["another"] => : software[igbvf_mdev].tuples: there is no tuple another of
+        software/igbvf_mdev/name = "Soft" => : software[Soft].name: "Soft" does not match
+        software/igbvf_mdev/evidence - => : software[igbvf_mdev]: "evidence" is a required
         tuples/0/presented/subvendor = "any"; tuples/0/presented/subdevice = "any" => : tuples[Intel 82576]: its pattern ties with
         tuples/0/presented/subdevice = "any"; tuples/1/presented/subdevice = 1 => : tuples[Intel 82576]: its pattern ties with
         tuples/0/presented/revision = [1, 2] => : tuples[Intel 82576]: its pattern ties with

@@ -33,6 +33,7 @@ pub(crate) fn export(registry: &Registry) -> Result<Value> {
         "profiles": registry.profiles,
         "envelope": registry.envelope,
         "tuples": registry.tuples,
+        "software": registry.software,
         "device-quirks": registry.device_quirks,
         "foreign": registry.foreign,
     });

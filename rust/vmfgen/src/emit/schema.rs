@@ -44,8 +44,9 @@ fn schema(files: &Value) -> Result<Value> {
     }
     exported(&mut index);
     let mut lists = tuples["properties"].clone();
-    exported(&mut lists["tuples"]);
-    exported(&mut lists["device-quirks"]);
+    for key in ["tuples", "software", "device-quirks"] {
+        exported(&mut lists[key]);
+    }
     let of = |def: &str| json!({ "$ref": format!("#/$defs/{def}") });
     let list = |def: &str| json!({ "type": "array", "items": of(def) });
     let properties = json!({
@@ -55,6 +56,7 @@ fn schema(files: &Value) -> Result<Value> {
         "profiles": list("profile"),
         "envelope": of("envelope"),
         "tuples": lists["tuples"].take(),
+        "software": lists["software"].take(),
         "device-quirks": lists["device-quirks"].take(),
         "foreign": list("foreign"),
     });

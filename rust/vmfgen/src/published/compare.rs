@@ -35,7 +35,7 @@ const fn list(key: &'static str, id: &'static str, grows: bool) -> List {
     List { key, id, grows }
 }
 
-const LISTS: [List; 26] = [
+const LISTS: [List; 27] = [
     list("attribute-flags", "bit", true),
     list("attributes", "key", true),
     list("bars", "bar", false),
@@ -59,6 +59,7 @@ const LISTS: [List; 26] = [
     list("rules", "id", true),
     list("section-flags", "bit", true),
     list("sections", "type", true),
+    list("software", "name", true),
     list("structures", "name", true),
     list("tuples", "name", true),
     list("type-ranges", "name", true),
@@ -69,13 +70,11 @@ const LISTS: [List; 26] = [
 pub(super) fn registries(old: &Value, new: &Value, place: &mut Place<'_>) {
     Scope::default().value("container", &old["container"], &new["container"], place);
     Scope::default().value("tuples", &old["tuples"], &new["tuples"], place);
-    // Revision 1 had none, and no envelope.
-    let quirks = "device-quirks";
-    if !old[quirks].is_null() {
-        Scope::default().value(quirks, &old[quirks], &new[quirks], place);
-    }
-    if !old["envelope"].is_null() {
-        Scope::default().value("envelope", &old["envelope"], &new["envelope"], place);
+    // Revision 1 had none of these.
+    for key in ["envelope", "software", "device-quirks"] {
+        if !old[key].is_null() {
+            Scope::default().value(key, &old[key], &new[key], place);
+        }
     }
     for old in elements(old, "profiles") {
         let mut place = place.item("profiles", label(old, "name"));

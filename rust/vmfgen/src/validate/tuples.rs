@@ -24,6 +24,7 @@ pub(super) fn check(registry: &Registry, place: &mut Place<'_>) {
                 .report(format!("there is no profile {}", tuple.profile)),
         }
     }
+    software(registry, place);
     quirks(registry, place);
     for (n, one) in tuples.iter().enumerate() {
         for other in tuples.iter().skip(n + 1) {
@@ -59,12 +60,39 @@ fn quirks(registry: &Registry, place: &mut Place<'_>) {
     }
 }
 
-fn of_profile(tuple: &Tuple, profile: &Profile, place: &mut Place<'_>) {
-    for &version in &tuple.versions {
+/// Drivers without a device: what they present is of their profile.
+fn software(registry: &Registry, place: &mut Place<'_>) {
+    let list = &registry.software;
+    let names = list.iter().map(|one| (&one.name, &one.profile));
+    unique(&mut place.key("software"), "name", names);
+    for one in list {
+        let mut place = place.item("software", &one.name);
+        match registry.profiles.iter().find(|p| p.name == one.profile) {
+            Some(profile) => versions(&one.versions, profile, &mut place),
+            None => {
+                let what = format!("there is no profile {}", one.profile);
+                place.key("profile").report(what);
+            }
+        }
+        for name in &one.tuples {
+            let tuple = registry.tuples.iter().find(|tuple| &tuple.name == name);
+            let what = format!("there is no tuple {name} of {}", one.profile);
+            let same = tuple.is_some_and(|tuple| tuple.profile == one.profile);
+            place.key("tuples").require(same, what);
+        }
+    }
+}
+
+fn versions(list: &[u32], profile: &Profile, place: &mut Place<'_>) {
+    for &version in list {
         let known = profile.versions.iter().any(|v| v.version == version);
         let what = format!("{} has no version {version}", profile.name);
         place.key("versions").require(known, what);
     }
+}
+
+fn of_profile(tuple: &Tuple, profile: &Profile, place: &mut Place<'_>) {
+    versions(&tuple.versions, profile, place);
     let (presented, identity) = (&tuple.presented, &profile.identity);
     let same = presented.vendor == identity.vendor.value
         && presented.device == identity.device.value

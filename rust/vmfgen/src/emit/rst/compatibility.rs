@@ -4,8 +4,11 @@
 
 use super::{fragment, grid::Table, literal, paragraph, plain, profile};
 use crate::{
-    emit::{text::capital, File},
-    model::{IdOrAny, Pattern, Profile, Registry, Tuple, Version},
+    emit::{
+        text::{capital, sentence},
+        File,
+    },
+    model::{IdOrAny, Pattern, Profile, Registry, Software, Tuple, Version},
 };
 
 pub(super) fn file(registry: &Registry) -> File {
@@ -18,6 +21,10 @@ pub(super) fn file(registry: &Registry) -> File {
             literal(&profile.name)
         )));
         blocks.push(devices(profile, &registry.tuples).text());
+        let ours = registry.software.iter();
+        for one in ours.filter(|one| one.profile == profile.name) {
+            blocks.push(paragraph(&software(one)));
+        }
         for quirk in &registry.device_quirks {
             let tuples: Vec<_> = quirk.tuples.iter().map(|name| plain(name)).collect();
             blocks.push(paragraph(&format!(
@@ -67,6 +74,19 @@ fn devices(profile: &Profile, tuples: &[Tuple]) -> Table {
         table.cells(cells);
     }
     table
+}
+
+fn software(one: &Software) -> String {
+    let versions: Vec<_> = one.versions.iter().map(u32::to_string).collect();
+    let tuples: Vec<_> = one.tuples.iter().map(|name| plain(name)).collect();
+    format!(
+        "In software, by driver {}, versions {}: {} The guest finds the identity of {} ({}).",
+        literal(&one.name),
+        versions.join(", "),
+        plain(&sentence(&one.doc)),
+        tuples.join(" or "),
+        plain(&one.evidence)
+    )
 }
 
 /// The tuples of a profile, the more specific ones first.
