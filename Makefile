@@ -81,9 +81,9 @@ lab:
 
 define HELP
 From nothing to a migrated VF, and to the proof that it works:
-  make demo          lab, kernel, module, a guest with a VF; live migration, a report
+  make demo          lab, module, a guest with a VF; live migration, a report
                        LANE=debian             no kernel to build, and no DMA logging
-                                               (default: full)
+                       LANE=full               (default: full if its kernel is there)
   make hosts         two hosts and a switch: a guest goes every way between them, and to
                      a host without the NIC; the tables are in build/hosts/
   make soak          1000 migrations, and what they leave behind; build/soak.json

@@ -82,6 +82,11 @@ ensure_kernel() {
 	fi
 }
 
+# has_built LANE: is there a kernel of it, made for this clone or for an older one?
+has_built() {
+	compgen -G "$CACHE/linux-*-$1-????????????/include/config/kernel.release" >/dev/null
+}
+
 # A build folder is resumed by make, never started again: only its name changes
 # when it is complete.
 make_kernel() {
