@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <net/if.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 #include "kselftest_harness.h"
 
 #include "binding.h"
+#include "dma_log.h"
+#include "fault_area.h"
 #include "mdev.h"
 #include "software.h"
 #include "tap.h"
@@ -107,6 +110,50 @@ TEST_F(wired, frames)
 	}
 	ledger_print(&out, "guest to TAP");
 	ledger_print(&in, "TAP to guest");
+}
+
+/* Answers a fault of @buf after a while. */
+struct late_answer {
+	pthread_t thread;
+	void *buf;
+	int fd;
+};
+
+static void *answer_late(void *arg)
+{
+	struct late_answer *late = arg;
+
+	usleep(100000);
+	return (void *)(long)area_answer(late->fd, late->buf, DMA_LOG_PAGE);
+}
+
+/* Who has seen a frame finds it counted, though the function is not through with the next one. */
+TEST_F(wired, counted_once_seen)
+{
+	struct nic *nic = &self->nic;
+	struct pf_socket *wire = &self->software.wire;
+	struct ledger out, next, *at_tap[] = { &out };
+	/* The frames before this are in the page before. */
+	struct late_answer late = { .buf = nic->tx[0].bufs + DMA_LOG_PAGE };
+	u8 frame[FRAME_LIMIT];
+	void *answered;
+	int i;
+
+	ledger_init(&out, 1);
+	ledger_init(&next, 2);
+	for (i = 0; i < DMA_LOG_PAGE / NIC_BUF_SIZE; i++)
+		ASSERT_TRUE(nic_post(nic, 0, frame, frame_build(&out, frame, wire->mac, nic->mac)));
+	ASSERT_TRUE(nic_post(nic, 0, frame, frame_build(&next, frame, wire->mac, nic->mac)));
+	late.fd = make_area_fault(late.buf, DMA_LOG_PAGE);
+	ASSERT_LE(0, late.fd);
+	nic_doorbell(nic, 0);
+	ASSERT_TRUE(pf_collect(wire, at_tap, 1, NIC_TIMEOUT_MS));
+	ASSERT_EQ(0, area_wait(late.fd, NIC_TIMEOUT_MS));
+	ASSERT_EQ(0, pthread_create(&late.thread, NULL, answer_late, &late));
+	EXPECT_LE(out.sent, vf_read(nic->vf, VF_GPTC));
+	ASSERT_EQ(0, pthread_join(late.thread, &answered));
+	EXPECT_EQ(NULL, answered);
+	close(late.fd);
 }
 
 /* What comes while it is stopped is not for the guest, which may have got it elsewhere. */

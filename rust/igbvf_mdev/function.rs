@@ -3,9 +3,9 @@
 //! The engine, with a lock for each of its parts.
 //!
 //! No two of the engine's locks are held together, see `igbvf_model`, but that of the queues of a direction
-//! with `control`, which is taken last and for a moment. The former is
+//! with `control` or `statistics`, which is taken last and for a moment. The former is
 //! held over the copy of frames, and so over faults of guest memory: a guest that touches a register of
-//! a queue, other than a tail, waits for that, and its VMM's calls with it.
+//! a queue, other than a tail, or a counter waits for that, and its VMM's calls with it.
 
 use igbvf_model::{
     registers::Register,
@@ -162,14 +162,15 @@ impl Function {
 
     /// Reads the register at `offset` of BAR 0.
     pub(crate) fn read(&self, offset: u32) -> u32 {
-        let tail = |tails: &[Atomic<u32>; QUEUES], queue: usize| {
-            tails.get(queue).map_or(0, |tail| tail.load(Acquire))
-        };
-
         match Register::at(offset) {
             Register::Control(register) => self.control.lock().read(register),
             Register::Interrupt(register) => self.interrupts.lock().read(register),
-            Register::Statistic(register) => self.statistics.lock().read(register),
+            Register::Statistic(register) => {
+                // What a run that is under way has done may have been seen, and is not counted yet.
+                drop(self.rx.lock());
+                drop(self.tx.lock());
+                self.statistics.lock().read(register)
+            }
             Register::Rx(queue, register) => {
                 self.rx.lock().get(queue).map_or(0, |rx| rx.read(register))
             }
@@ -240,7 +241,8 @@ impl Function {
         let mut pace = Pace::Woken;
 
         for (queue, tail) in self.tx_tails.iter().enumerate() {
-            let work = match self.tx.lock().get_mut(queue) {
+            let mut tx = self.tx.lock();
+            let work = match tx.get_mut(queue) {
                 Some(tx) => {
                     let tail = tail.load(Acquire);
                     // After the tail: what the guest was promised before it rang holds for its frames.
@@ -250,7 +252,9 @@ impl Function {
                 }
                 None => continue,
             };
+            // With the lock: who has seen a frame finds it counted.
             self.statistics.lock().add(&work.counts);
+            drop(tx);
             if work.interrupt {
                 raise(self.interrupts.lock().cause(Cause::Tx(queue), self.now()));
             }
@@ -275,21 +279,23 @@ impl Function {
             return Given::Taken;
         };
         let known = RxChecksum::of(header);
-        let received = match self.rx.lock().first_mut() {
+        let mut rx = self.rx.lock();
+        let received = match rx.first_mut() {
             Some(rx) => {
                 // With the lock: the tail of a ring that was there before is not that of this one.
-                let tail = self.rx_tails.first().map_or(0, |tail| tail.load(Acquire));
+                let tail = tail(&self.rx_tails, 0);
 
                 rx.receive(tail, accepted, known, false, frame, memory)
             }
             None => return Given::Taken,
         };
-        let interrupt = match &received {
-            Received::Done(counts) => {
-                self.statistics.lock().add(counts);
-                true
-            }
-            Received::Dropped { interrupt } => *interrupt,
+        if let Received::Done(counts) = &received {
+            self.statistics.lock().add(counts);
+        }
+        drop(rx);
+        let interrupt = match received {
+            Received::Done(_) => true,
+            Received::Dropped { interrupt } => interrupt,
             Received::Off => return Given::Off,
             Received::NoDescriptor { drop: true } => return Given::Taken,
             Received::NoDescriptor { drop: false } => return Given::Waits,
@@ -328,21 +334,13 @@ impl Function {
         self.interrupts.lock().save(state);
         self.statistics.lock().save(state);
         for (queue, to) in state.rx_queue.iter_mut().enumerate() {
-            let tail = self
-                .rx_tails
-                .get(queue)
-                .map_or(0, |tail| tail.load(Acquire));
             if let Some(rx) = self.rx.lock().get(queue) {
-                *to = rx.save(tail);
+                *to = rx.save(tail(&self.rx_tails, queue));
             }
         }
         for (queue, to) in state.tx_queue.iter_mut().enumerate() {
-            let tail = self
-                .tx_tails
-                .get(queue)
-                .map_or(0, |tail| tail.load(Acquire));
             if let Some(tx) = self.tx.lock().get(queue) {
-                *to = tx.save(tail);
+                *to = tx.save(tail(&self.tx_tails, queue));
             }
         }
     }
@@ -384,6 +382,10 @@ impl Function {
     pub(crate) fn expire(&self) -> Raise {
         self.interrupts.lock().expire(self.now())
     }
+}
+
+fn tail(tails: &[Atomic<u32>; QUEUES], queue: usize) -> u32 {
+    tails.get(queue).map_or(0, |tail| tail.load(Acquire))
 }
 
 /// Moves a tail, of which the register has as many bits as of a head; returns whether there is
