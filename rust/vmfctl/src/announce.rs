@@ -19,6 +19,8 @@ use crate::{
     sysfs::{Address, Sysfs},
 };
 
+const NO_ADDRESS: &str = "not an address such as 02:00:00:00:82:01, or 02:00:00:00:82:01@5";
+
 /// Reads a station as it is in the event of a driver.
 pub(crate) fn station(text: &str) -> std::result::Result<Station, String> {
     let (mac, vlan) = match text.split_once('@') {
@@ -28,7 +30,7 @@ pub(crate) fn station(text: &str) -> std::result::Result<Station, String> {
     let bytes = mac.split(':').map(|byte| u8::from_str_radix(byte, 16));
     let bytes: std::result::Result<Vec<_>, _> = bytes.collect();
     let mac: Option<[u8; 6]> = bytes.ok().and_then(|bytes| bytes.try_into().ok());
-    let mac = mac.ok_or("not an address such as 02:00:00:00:82:01")?;
+    let mac = mac.ok_or(NO_ADDRESS)?;
     let [first, ..] = mac;
     if first & 1 != 0 {
         return Err("no address of a single station".into());
@@ -39,7 +41,12 @@ pub(crate) fn station(text: &str) -> std::result::Result<Station, String> {
             _ => Err("a VLAN is a number from 1 to 4095"),
         })
         .transpose()?;
-    Ok(Station { mac, vlan })
+    let station = Station { mac, vlan };
+    // A number may have a sign, or digits too few or too many.
+    if !text.eq_ignore_ascii_case(&station.to_string()) {
+        return Err(NO_ADDRESS.into());
+    }
+    Ok(station)
 }
 
 /// The interface of the physical function, which has an address of its own for each kind of it.
@@ -171,13 +178,17 @@ mod tests {
 
     #[test]
     fn what_is_none_is_refused() {
-        let address = "not an address such as 02:00:00:00:82:01";
+        let address = super::NO_ADDRESS;
         let vlan = "a VLAN is a number from 1 to 4095";
         for (text, error) in [
             ("", address),
             ("02:00:00:00:82", address),
             ("02:00:00:00:82:01:02", address),
             ("02:00:00:00:82:100", address),
+            ("+2:00:00:00:82:01", address),
+            ("2:00:00:00:82:01", address),
+            ("02:00:00:00:82:01@+5", address),
+            ("02:00:00:00:82:01@05", address),
             ("01:00:5e:00:00:01", "no address of a single station"),
             ("02:00:00:00:82:01@", vlan),
             ("02:00:00:00:82:01@0", vlan),
