@@ -38,7 +38,7 @@ plan_lane() {
 	for program in "${nested[@]}"; do
 		hosts=() seconds=$with_guest
 		if [[ $program == "$PAIR" ]]; then
-			# libvirt asks of KVM what the kernels of the other lanes have not.
+			# systemd asks for what the kernels of the other lanes have not.
 			[[ $lane == debian ]] || continue
 			hosts=(pair_of debian nic)
 			UNIT_GUESTS[${#UNIT_NAME[@]}]=2

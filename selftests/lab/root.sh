@@ -140,7 +140,7 @@ declare -A EXTRA=(
 	[llvm]='clang-19 lld-19 llvm-19'
 	[docs]='python3-sphinx'
 	[fuzz]='g++'
-	[hosts]='vde-switch python3-rpyc udev procps'
+	[hosts]='vde-switch python3-rpyc systemd udev procps'
 	[libvirt]='libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients'
 	[packages]='debhelper dh-dkms dkms lintian man-db udev'
 )

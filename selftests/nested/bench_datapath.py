@@ -11,7 +11,7 @@ import statistics
 import subprocess
 import time
 
-from bench_net import bind, driver_of
+import hardware
 from bench_table import row
 from guest import NETDEV, Guest
 from migrate import Migration
@@ -202,12 +202,12 @@ def say(number, rounds, figures):
 
 def run(stage, rounds=ROUNDS, control=False):
     """control: vfio-pci in both places, which shows how far apart two equals are by this."""
-    driver = driver_of(stage.vfs[0])
+    driver = hardware.driver(stage.vfs[0])
     results = {"ours": [], "logged": []}
     stage.drop_guest()
     for half, (one, other, spare) in enumerate((stage.vfs[:3], (*stage.vfs[1::-1], stage.vfs[2]))):
-        bind(one, "vfio-pci" if control else driver)
-        bind(other, "vfio-pci")
+        hardware.bind(one, "vfio-pci" if control else driver)
+        hardware.bind(other, "vfio-pci")
         ours, plain = End(one, "plain" if control else "vf", 1), End(other, "plain", 2)
         ours.spare = spare
         try:
@@ -220,8 +220,8 @@ def run(stage, rounds=ROUNDS, control=False):
         finally:
             ours.guest.kill()
             plain.guest.kill()
-    bind(stage.vfs[0], driver)
-    bind(stage.vfs[1], driver)
+    hardware.bind(stage.vfs[0], driver)
+    hardware.bind(stage.vfs[1], driver)
     return results
 
 

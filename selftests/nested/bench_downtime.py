@@ -12,9 +12,10 @@ until all arrives again, is the downtime.
 import statistics
 import time
 
-from bench_net import NO_MAC, bind, driver_of, set_vf_mac
 from bench_table import row
 from guest import NETDEV
+from hardware import NO_MAC
+from host import HERE
 from migrate import Migration
 from pace import allow
 from pf import GUEST, HOST, MASK
@@ -126,7 +127,7 @@ def spent(before, after, end):
             if ns > before.get(arc, 0) and arc not in BEFORE[end]}
 
 
-def phases(migration):
+def all_said(migration):
     """What both VMMs have said and when, by the clock of the events."""
     # What they have said meanwhile comes with an answer.
     migration.destination.running()
@@ -153,7 +154,8 @@ class Round:
         self.said = []
         self.figures = {}
 
-    def done(self, watch, migration):
+    def done(self, watch, migration, phases=lambda migration: ()):
+        """phases: what tells them, if there is one clock to tell them by."""
         watch.settle(0)
         self.end = time.monotonic()
         info = migration.info
@@ -184,7 +186,7 @@ def migrate_ours(stage, watch):
     migration = stage.migrate(up=False)
     # The VMM that waits for the guest was started before, as on another host.
     one.begin = migration.begin
-    one.done(watch, migration)
+    one.done(watch, migration, all_said)
     one.figures["save"] = spent(before[source], arcs(source), "source")
     one.figures["load"] = spent(before[destination], arcs(destination), "destination")
     return one
@@ -194,7 +196,7 @@ def migrate_virtio(stage, watch):
     one = Round()
     migration = stage.migrate(up=False, downtime=LIMIT_MS)
     one.begin = migration.begin
-    one.done(watch, migration)
+    one.done(watch, migration, all_said)
     return one
 
 
@@ -205,7 +207,7 @@ def unplug(stage):
     while vmm.qmp.wait_event("DEVICE_DELETED")["data"].get("device") != "nic":
         pass
     # What libvirt does: a VF that nobody has does not keep its last owner's address.
-    set_vf_mac(stage.pf.netdev, vmm.vf, NO_MAC)
+    stage.guest.host.hardware.set_mac(vmm.vf, NO_MAC)
 
 
 def plug(stage, nic):
@@ -214,7 +216,7 @@ def plug(stage, nic):
     times = [time.monotonic()]
     guest = stage.guest
     vmm = guest.vmm
-    set_vf_mac(stage.pf.netdev, vmm.vf, MAC)
+    guest.host.hardware.set_mac(vmm.vf, MAC)
     vmm.machine = vmm.machine.but(nic=nic)
     for line in vmm.monitor("device_add " + vmm.machine.nic_options(vmm.vf)).splitlines():
         # Without DMA logging it says so each time.
@@ -237,13 +239,13 @@ def plug(stage, nic):
 class Replug(Migration):
     """The VF goes when all else is ready."""
 
-    def __init__(self, stage):
+    def __init__(self, stage, **where):
         self.stage = stage
         self.unplugged = None
         source = stage.guest.vmm
         source.machine = source.machine.but(nic="none")
         self.begun = None
-        super().__init__(stage.guest, downtime=LIMIT_MS)
+        super().__init__(stage.guest, downtime=LIMIT_MS, **where)
 
     def start(self, relay):
         self.begun = time.monotonic()
@@ -252,9 +254,9 @@ class Replug(Migration):
         super().start(relay)
 
 
-def migrate_replug(stage, watch):
+def migrate_replug(stage, watch, **where):
     one = Round()
-    migration = Replug(stage)
+    migration = Replug(stage, **where)
     one.begin = migration.begun
     try:
         migration.complete()
@@ -271,11 +273,11 @@ def migrate_replug(stage, watch):
     return one
 
 
-def change_driver(stage, vfs, driver, nic):
-    """The guest has the same VF again, by another driver of the test host."""
+def change_driver(stage, ends, driver, nic):
+    """The guest has the same VF again, by another driver of the test hosts."""
     unplug(stage)
-    for vf in vfs:
-        bind(vf, driver)
+    for host, vf in ends:
+        host.hardware.bind(vf, driver)
     plug(stage, nic)
 
 
@@ -304,7 +306,7 @@ def run(stage, rounds=COUNT):
     """All three, with two VFs; the guest that is left has the plain driver's."""
     results = {}
     vfs = stage.vfs
-    ours = driver_of(vfs[0])
+    ours = HERE.hardware.driver(vfs[0])
     stage.drop_guest()
     with Switch(stage.pf) as switch, Tap(switch, TAPS[0], left=True), Tap(switch, TAPS[1], left=True):
         stage.vfs = list(TAPS)
@@ -315,12 +317,12 @@ def run(stage, rounds=COUNT):
     stage.use(vf_guest())
     results["ours"] = measure(stage, migrate_ours, rounds)
     stage.guest.run("down", NETDEV)
-    change_driver(stage, vfs, "vfio-pci", "plain")
+    change_driver(stage, [(HERE, vf) for vf in vfs], "vfio-pci", "plain")
     check(stage.pf.ping_until(), "the guest does not answer with the plain driver")
     results["replug"] = measure(stage, migrate_replug, rounds)
     unplug(stage)
     for vf in vfs:
-        bind(vf, ours)
+        HERE.hardware.bind(vf, ours)
     stage.drop_guest()
     return results
 

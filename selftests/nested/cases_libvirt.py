@@ -1,35 +1,51 @@
 # SPDX-License-Identifier: GPL-2.0
 """libvirt moves the guest between two hosts, by "virsh migrate --live --p2p" and as the admin guide says."""
 
+import os
 import time
 
+from cases_hosts import DRIVER, SECOND
 from cases_traffic import finish, kept
 from guest import NETDEV
+from hardware import NO_MAC
 from host import ADDRESS, HERE
 from libvirt import NAME
 from pace import allow
+from pf import MAC
 from stage import check, needs
 from streams import Streams
 from vmm import Machine
 
-MACHINE = Machine(backend="type1", libvirt=True)
-DRIVER = "igbvf_vfio_pci"
-SECOND = "02:00:00:00:82:02"
+MACHINE = Machine(backend="type1", libvirt="managed")
+INTERFACE = MACHINE.but(libvirt="interface")
+SAVED, STREAM = "/tmp/guest.save", "/tmp/guest.vmf"
+PARALLEL = ("--parallel", "--parallel-connections", "2")
 
 
-def start(stage, host, vf, *words, patient=True):
-    """virsh under way."""
+def start(stage, host, vf, *words, patient=True, kind=None):
+    """virsh under way. kind: how the domain has its function there, if not as at the start."""
     libvirt = stage.guest.host.libvirt
     # A host that cannot log what the VF writes sends all memory again with the guest stopped.
     limit = "100000" if patient else "1"
     check(libvirt.virsh("migrate-setmaxdowntime", NAME, limit)[0] == 0, "no limit of the downtime")
-    return libvirt.migrate(ADDRESS.format(host.number), vf, *words)
+    return libvirt.migrate(ADDRESS.format(host.number), vf, kind or stage.machine.libvirt, *words)
 
 
-def move(stage, host, vf):
+def has_driver(host, vf):
+    driver = host.hardware.driver(vf)
+    check(driver == DRIVER, f"libvirt has bound {vf} to {driver}")
+
+
+def has_address(host, vf, wanted):
+    """By the word of the PF."""
+    address = host.hardware.mac(vf)
+    check(address == wanted, f"{vf} of host {host.number} has {address}")
+
+
+def move(stage, host, vf, *words, kind=None):
     guest = stage.guest
     begin = time.monotonic()
-    status, text = start(stage, host, vf).wait()
+    status, text = start(stage, host, vf, *words, kind=kind).wait()
     check(status == 0, f"virsh says: {text}")
     guest.vmm.agent.close()
     guest.vmm, guest.host = host.arrived(vf, guest.vmm.machine), host
@@ -49,16 +65,17 @@ def stays(stage, vmm):
 
 @needs(MACHINE, seconds=400)
 def libvirt_there_and_back(stage):
-    """The driver is found by its alias, as managed='yes' has it; under traffic."""
+    """The driver is found by its alias, as managed='yes' has it, or is named; under traffic, and back with
+    multifd."""
     guest, there = stage.guest, stage.there()
     there.start_libvirt()
-    check(HERE.driver(guest.vmm.vf) == DRIVER, f"libvirt has bound it to {HERE.driver(guest.vmm.vf)}")
+    has_driver(HERE, guest.vmm.vf)
     before = kept(guest)
     with Streams(stage) as streams:
-        for host, vf in ((there, there.vfs[0]), (HERE, HERE.vfs[1])):
-            host.unbind(vf)
-            move(stage, host, vf)
-            check(host.driver(vf) == DRIVER, f"libvirt has bound it to {host.driver(vf)}")
+        for host, vf, kind, *words in ((there, there.vfs[0], "managed"), (HERE, HERE.vfs[1], "model", *PARALLEL)):
+            host.hardware.unbind(vf)
+            move(stage, host, vf, *words, kind=kind)
+            has_driver(host, vf)
             streams.flows()
         finish(streams)
     after = kept(guest)
@@ -100,9 +117,57 @@ def libvirt_to_software_and_back(stage):
     there.libvirt.plan(None)
     before = kept(stage.guest)
     move(stage, there, there.software[0])
-    move(stage, HERE, HERE.vfs[0])
+    # As who does not leave that to libvirt.
+    HERE.hardware.unbind(HERE.vfs[0])
+    HERE.hardware.bind(HERE.vfs[0], DRIVER)
+    move(stage, HERE, HERE.vfs[0], kind="bound")
     after = kept(stage.guest)
     check(after == before, f"{before} before, {after} after")
+
+
+@needs(MACHINE, seconds=300)
+def libvirt_saves_and_restores(stage):
+    """To a file, in which the tool finds the stream of the device, and from it. In software: where nobody
+    knows what a VF writes, all memory is in the file twice."""
+    stage.there()
+    stage.drop_guest()
+    stage.set_up(vf=HERE.software[0])
+    guest, libvirt = stage.guest, HERE.libvirt
+    before = kept(guest)
+    status, text = libvirt.virsh("save", NAME, SAVED)
+    check(status == 0, f"virsh says: {text}")
+    guest.vmm.agent.close()
+    try:
+        for words, wanted in ((("extract", SAVED, "-o", STREAM), "vf.net.igbvf-82576 version 2"),
+                              (("verify", STREAM), "accepted as vf.net.igbvf-82576 version 2")):
+            status, text = HERE.vmfctl(*words)
+            check(status == 0 and wanted in text, f"vmfctl {words[0]} says: {text}")
+        status, text = libvirt.virsh("restore", SAVED)
+        check(status == 0, f"virsh says: {text}")
+    finally:
+        for file in (SAVED, STREAM):
+            if os.path.exists(file):
+                os.unlink(file)
+    guest.vmm = HERE.arrived(guest.vmm.vf, guest.vmm.machine)
+    check(stage.pf.ping_until(), "the guest does not answer after it was restored")
+    after = kept(guest)
+    check(after == before, f"{before} before, {after} after")
+
+
+@needs(INTERFACE, seconds=400)
+def libvirt_network_interface(stage):
+    """As an interface of the domain: libvirt has the PF give the VF its address, and takes it away."""
+    guest, there = stage.guest, stage.there()
+    there.start_libvirt()
+    there.libvirt.plan(None)
+    has_address(HERE, guest.vmm.vf, MAC)
+    for host, vf in ((there, there.vfs[1]), (HERE, HERE.vfs[0])):
+        left = guest.host, guest.vmm.vf
+        host.hardware.unbind(vf)
+        move(stage, host, vf)
+        has_driver(host, vf)
+        has_address(host, vf, MAC)
+        has_address(*left, NO_MAC)
 
 
 @needs(MACHINE, seconds=300)
@@ -127,4 +192,5 @@ def libvirt_loses_an_end(stage):
     move(stage, there, there.vfs[0])
 
 
-TESTS = (libvirt_there_and_back, libvirt_is_refused, libvirt_to_software_and_back, libvirt_loses_an_end)
+TESTS = (libvirt_there_and_back, libvirt_is_refused, libvirt_to_software_and_back, libvirt_loses_an_end,
+         libvirt_saves_and_restores, libvirt_network_interface)

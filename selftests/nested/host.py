@@ -12,11 +12,13 @@ import re
 import subprocess
 import time
 
+import hardware
 from libvirt import Domain, Libvirt
 from pace import allow
 from provider import in_debugfs, in_sysfs, is_software
 from software import AVAILABLE, Software
-from switch import Bridge
+from switch import Bridge, Tap
+from udev import Udev
 from vmm import BACKENDS, NEWER, Machine, Vmm
 
 ADDRESS = "10.83.0.{}"
@@ -26,9 +28,6 @@ CALL_SECONDS = 300
 # Of migrations between hosts, and up.
 MIGRATION_PORT = 49152
 VMFCTL = "/vmf/build/vmfctl"
-UDEVD = "/usr/lib/systemd/systemd-udevd"
-RULES = "/usr/lib/udev/rules.d"
-RULE = "/vmf/Documentation/admin-guide/90-vmf.rules"
 
 
 class Host:
@@ -43,14 +42,18 @@ class Host:
         self.newer = os.path.exists(NEWER)
         self.software = ()
         self.network = contextlib.ExitStack()
+        self.bridge = None
         self.udev = None
         self.libvirt = None
+        # For who is at the other host.
+        self.hardware = hardware
 
     def vmm(self, vf, fields, incoming=False):
         """A VMM with this function, in a machine of these fields."""
         machine = Machine(**dict(fields))
         if machine.libvirt:
-            self.unbind(vf)
+            if not is_software(vf):
+                hardware.unbind(vf)
             return Domain(self.start_libvirt(), vf, machine).create()
         return Vmm(vf, machine, incoming)
 
@@ -63,27 +66,18 @@ class Host:
 
     def make_software(self, count):
         """So many functions, on a bridge with this host's port of the wire."""
-        bridge = self.network.enter_context(Bridge(os.environ["VMF_WIRE"]))
+        self.bridge = self.network.enter_context(Bridge(os.environ["VMF_WIRE"]))
         if AVAILABLE:
-            self.software = tuple(self.network.enter_context(Software(bridge, 10 * self.number + n))
+            self.software = tuple(self.network.enter_context(Software(self.bridge, 10 * self.number + n))
                                   for n in range(count))
 
+    def make_tap(self, name):
+        """A port of that bridge, for a NIC that a VMM emulates."""
+        self.network.enter_context(Tap(self.bridge, name, left=True))
+
     def start_udev(self):
-        """With the rule of the admin guide, and no other."""
-        subprocess.run(["mount", "-t", "tmpfs", "rules", RULES], check=True)
-        with open(RULE, encoding="ascii") as file:
-            rule = file.read().replace("/usr/bin/vmfctl", VMFCTL)
-        with open(f"{RULES}/{os.path.basename(RULE)}", "w", encoding="ascii") as file:
-            file.write(rule)
-        # It goes with this process.
-        with open("/tmp/udev.log", "wb") as log:
-            self.udev = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", UDEVD],
-                                         stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        end = time.monotonic() + allow(20)
-        while not os.path.exists("/run/udev/control"):
-            if self.udev.poll() is not None or time.monotonic() > end:
-                raise RuntimeError("udev does not start")
-            time.sleep(0.05)
+        """That of the second host is systemd's, which lets it do less, if the kernel has what that needs."""
+        self.udev = Udev(VMFCTL, by_systemd=self.number == 2 and os.path.exists("/proc/self/ns/pid"))
 
     def start_libvirt(self):
         self.libvirt = self.libvirt or Libvirt(self.number)
@@ -93,27 +87,13 @@ class Host:
         """The domain that libvirt has brought."""
         return Domain(self.libvirt, vf, machine).connect()
 
-    def unbind(self, vf):
-        """A VF has no driver any more, and none is named for it."""
-        if not is_software(vf) and (driver := self.driver(vf)):
-            for path, text in ((f"/sys/bus/pci/drivers/{driver}/unbind", vf),
-                               (f"{in_sysfs(vf)}/driver_override", "\n")):
-                with open(path, "w", encoding="ascii") as file:
-                    file.write(text)
-
-    def driver(self, vf):
-        link = f"{in_sysfs(vf)}/driver"
-        return os.path.basename(os.readlink(link)) if os.path.exists(link) else None
-
     def close(self):
         if self.libvirt:
             self.libvirt.close()
             self.libvirt = None
         if self.udev:
-            self.udev.kill()
-            self.udev.wait()
+            self.udev.close()
             self.udev = None
-            subprocess.run(["umount", RULES], check=True)
         self.network.close()
         self.software = ()
 

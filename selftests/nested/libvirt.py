@@ -8,6 +8,8 @@ import subprocess
 import time
 
 from pace import allow
+from pf import MAC
+from provider import is_software
 from vmm import CPU, INITRD, KERNEL_ARGUMENTS, MACHINE, Agent, VmmError
 
 ADDRESS = "10.83.0.{}"
@@ -75,25 +77,28 @@ DOMAIN = """
 </domain>
 """
 
-PCI = """<hostdev mode='subsystem' type='pci' managed='yes'>
-      <source><address domain='0x{0}' bus='0x{1}' slot='0x{2}' function='0x{3}'/></source>
-      <alias name='ua-vf0'/>
-      <address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>
-    </hostdev>"""
+# How a domain has a function: libvirt finds the driver, or is told which, or somebody has bound it
+# before; or it is a network interface, whose address libvirt has the PF give it; or in software.
+PCI = "<source><address type='pci' domain='0x{}' bus='0x{}' slot='0x{}' function='0x{}'/></source>"
+KINDS = {
+    "managed": f"<hostdev mode='subsystem' type='pci' managed='yes'>{PCI}{{}}</hostdev>",
+    "model": f"<hostdev mode='subsystem' type='pci' managed='yes'><driver model='igbvf_vfio_pci'/>{PCI}{{}}</hostdev>",
+    "bound": f"<hostdev mode='subsystem' type='pci' managed='no'>{PCI}{{}}</hostdev>",
+    "interface": f"<interface type='hostdev' managed='yes'><mac address='{MAC}'/><driver name='vfio'/>{PCI}{{}}"
+                 "</interface>",
+    "software": "<hostdev mode='subsystem' type='mdev' managed='no' model='vfio-pci' display='off'>"
+                "<source><address uuid='{}'/></source>{}</hostdev>",
+}
+AT = ("<alias name='ua-vf0'/>"
+      "<address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>")
 
-MDEV = """<hostdev mode='subsystem' type='mdev' managed='no' model='vfio-pci' display='off'>
-      <source><address uuid='{0}'/></source>
-      <alias name='ua-vf0'/>
-      <address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>
-    </hostdev>"""
 
-
-def domain(vf):
+def domain(vf, kind):
     """The XML of a domain with this function."""
-    if "-" in vf:
-        hostdev = MDEV.format(vf)
+    if is_software(vf):
+        hostdev = KINDS["software"].format(vf, AT)
     else:
-        hostdev = PCI.format(*vf.replace(".", ":").split(":"))
+        hostdev = KINDS[kind].format(*vf.replace(".", ":").split(":"), AT)
     return DOMAIN.format(name=NAME, machine=MACHINE, kernel=KERNEL, initrd=INITRD, cpu=CPU, agent=AGENT,
                          console=CONSOLE, arguments=KERNEL_ARGUMENTS, hostdev=hostdev)
 
@@ -149,10 +154,10 @@ class Libvirt:
                                 check=False)
         return result.returncode, (result.stdout + result.stderr).strip()
 
-    def migrate(self, to, vf, *words):
+    def migrate(self, to, vf, kind, *words):
         """A process that migrates the domain to another host, with what that one has in place of the
         function here."""
-        self.write("/tmp/domain.xml", domain(vf))
+        self.write("/tmp/domain.xml", domain(vf, kind))
         return Command(["virsh", "-c", "qemu:///system", "migrate", "--live", "--p2p", NAME,
                         f"qemu+tcp://{to}/system", "--migrateuri", f"tcp://{to}", "--xml",
                         "/tmp/domain.xml", *words])
@@ -203,7 +208,7 @@ class Domain:
         self.agent = None
 
     def create(self):
-        self.libvirt.write("/tmp/domain.xml", domain(self.vf))
+        self.libvirt.write("/tmp/domain.xml", domain(self.vf, self.machine.libvirt))
         status, text = self.libvirt.virsh("create", "/tmp/domain.xml")
         if status:
             raise VmmError(f"{text} {self.log()}")

@@ -5,7 +5,6 @@ import re
 import time
 
 from pace import allow
-from host import HERE
 
 # The destination says when it has what it needs before the source stops: of our
 # driver, the descriptor that the destination's driver has to agree to.

@@ -52,8 +52,8 @@ class Machine:
     hotplug: bool = False
     # The guest's memory is a file, that can be read while it is stopped.
     memory_file: bool = False
-    # The VMM is that of a domain of libvirt.
-    libvirt: bool = False
+    # The VMM is that of a domain of libvirt, which has its function in this way, see libvirt.py.
+    libvirt: str = ""
     # At the destination the guest waits for a word before it runs.
     paused: bool = False
 
