@@ -120,7 +120,7 @@ While you work:
   make fuzz          fuzz codec and model (FUZZ_SECONDS=60 in all, FUZZ_TARGET=NAME)
   make bench         codec against memcpy; downtime against hot-unplug and virtio-net, data
                      path, save and load, DMA logging; build/bench.json
-                       BENCH='-t downtime'     one part: downtime, datapath or software
+                       BENCH='-t downtime'     one part: downtime, datapath, software, hosts
                        BENCH='-t datapath -c'  a control: how far apart two equals are
   make generate      what follows from Documentation/registry
   make docs          HTML in build/docs/html

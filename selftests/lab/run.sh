@@ -213,16 +213,31 @@ cmd_bench() {
 	local lane=${1:-full}
 	ensure_root
 	[[ -n ${BENCH:-} && -e $BUILD/bench-codec.json ]] || run_bench
-	show_host "$lane" nested_host guest_twice "$lane" bench 5600 timeout=1800 "args='${BENCH:-}'"
+	rm -f "$BUILD"/bench{,-live}.json
+	if [[ ${BENCH:-} != *hosts* ]]; then
+		show_host "$lane" nested_host guest_twice "$lane" bench 5600 timeout=1800 "args='${BENCH:-}'"
+		keep_figures
+	fi
+	if [[ -z ${BENCH:-} || $BENCH == *hosts* ]]; then
+		ensure_extra hosts
+		show_host "$lane" nested_host pair_of "$lane" nic guest_twice "$lane" bench 3900 timeout=3600 \
+			"args='${BENCH:--t hosts}'"
+		keep_figures
+	fi
 	{
 		printf '{"codec":\n'
 		cat "$BUILD/bench-codec.json"
 		printf ',"lane": "%s", "live": [\n' "$lane"
-		sed -n 's/^@vmf json //p' "$RUN/output.log" | sed '$!s/$/,/'
+		sed '$!s/$/,/' "$BUILD/bench-live.json"
 		printf ']}\n'
 	} >"$BUILD/bench.json"
-	((TOTAL_FAILED == 0))
 	say 'All figures: build/bench.json'
+}
+
+# Of the test host that has just ended.
+keep_figures() {
+	sed -n 's/^@vmf json //p' "$RUN/output.log" >>"$BUILD/bench-live.json"
+	((TOTAL_FAILED == 0))
 }
 
 # Every way between two hosts: of different kernels, and then to one without a PF and an IOMMU.

@@ -24,6 +24,11 @@ def still_neighbour():
     subprocess.run(["busybox", "arp", "-s", GUEST, MAC], check=True)
 
 
+def forget_neighbour():
+    """It asks anew, and hears the guest, and so does what is in between."""
+    subprocess.run(["busybox", "arp", "-d", GUEST], check=True)
+
+
 class Bridge:
     """The functions in software of a host and its port of the wire, as long as this lives.
 
