@@ -35,7 +35,7 @@ impl Io {
 const EXIT_STATUS: &str = "\
 Exit status:
   0  done; accepted; no difference
-  1  refused; different; nothing found
+  1  refused; different; nothing found, or not all of it
   2  wrong usage
   3  a file or device cannot be read or written, or its content is damaged
 
@@ -181,11 +181,11 @@ Finds streams in
   * a migration file of QEMU (\"migrate file:...\", \"savevm\" to a file), with mapped-ram or without
   * a file of \"virsh save\"
   * a snapshot of cloud-hypervisor: its state.json or the directory with it
+  * what went by the channels of a multifd migration of QEMU, a file for each, in any order
   * any other file that has a VMF stream in one piece
 
-Streams of other drivers are named as far as they can be recognised. A file that is compressed is not \
-read; it is said which command undoes that. Neither is the channel of a multifd migration, which has \
-a part of each stream only.
+Streams of other drivers are named as far as they can be recognised. Of a file that is compressed it is \
+said which command undoes that, of a stream that is not in all of its channels what is missing.
 
 Without --output, what is found is listed. With several streams, .0, .1, ... is put behind the name.";
 
@@ -299,9 +299,9 @@ pub(crate) enum Command {
     /// Find streams in the file of a VMM
     #[command(after_long_help = EXTRACT_HELP)]
     Extract {
-        /// The file, or the directory of a snapshot
-        #[arg(value_hint = ValueHint::AnyPath)]
-        file: PathBuf,
+        /// The file, or the directory of a snapshot; several of a multifd migration
+        #[arg(value_name = "FILE", required = true, value_hint = ValueHint::AnyPath)]
+        files: Vec<PathBuf>,
         /// Where to write
         #[arg(short, long, value_hint = ValueHint::FilePath)]
         output: Option<PathBuf>,

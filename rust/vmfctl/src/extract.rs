@@ -2,8 +2,10 @@
 
 //! `vmfctl extract`: streams out of the files of VMMs.
 
+mod channels;
 mod json;
 mod libvirt;
+mod multifd;
 mod qemu;
 mod search;
 mod summary;
@@ -16,7 +18,7 @@ use std::{
 
 use serde_json::json;
 
-use self::{libvirt::Content, search::Search, summary::Summary};
+use self::{channels::Incomplete, libvirt::Content, search::Search, summary::Summary};
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
@@ -29,12 +31,9 @@ use crate::{
 /// The name of the file in a snapshot of cloud-hypervisor that has the state of devices.
 const STATE_FILE: &str = "state.json";
 
-/// The first bytes of a channel of multifd, with its version.
-const MULTIFD_MAGIC: [u8; 8] = [0x11, 0x22, 0x33, 0x44, 0, 0, 0, 1];
-
 /// Where the bytes of a stream are.
 enum Place {
-    /// In pieces of the file.
+    /// In pieces of the files.
     Pieces(Pieces),
     /// In memory, because they were decoded.
     Memory(Vec<u8>),
@@ -58,44 +57,72 @@ impl Found {
         }
     }
 
-    fn image<'a>(&'a self, file: &'a File) -> Image<'a> {
+    fn image<'a>(&'a self, files: &'a [File]) -> Image<'a> {
         match &self.place {
-            Place::Pieces(pieces) => Image::pieces(file, pieces),
+            Place::Pieces(pieces) => Image::pieces(files, pieces),
             Place::Memory(bytes) => Image::memory(bytes),
         }
     }
 }
 
-/// Finds the streams in `path`, and writes them to `output`.
-pub(crate) fn run(io: &Io, registry: &Registry, path: &Path, output: Option<&Path>) -> Result {
-    let path = if path.is_dir() {
-        path.join(STATE_FILE)
-    } else {
-        path.to_path_buf()
-    };
-    let file = File::open(&path).map_err(|error| Failure::io(&path, &error))?;
-    let (found, stateless) = find(registry, &path, &file)?;
-    if found.is_empty() {
-        let mut text = format!(
-            "{}: no VMF stream found, and none of another driver",
-            path.display()
-        );
-        if !stateless.is_empty() {
-            let devices = stateless.join(", ");
-            text = format!(
-                "{text}; the state of {devices} is not here: with multifd it is in other channels"
-            );
-        }
-        writeln!(anstream::stderr(), "vmfctl: {text}")?;
+/// What was found.
+#[derive(Default)]
+struct Findings {
+    found: Vec<Found>,
+    /// The names of devices whose state is not there.
+    stateless: Vec<String>,
+    /// Of which only parts are there.
+    incomplete: Vec<Incomplete>,
+    /// What else is to be said.
+    notes: Vec<String>,
+}
+
+/// Finds the streams in `paths`, and writes them to `output`.
+pub(crate) fn run(
+    io: &Io,
+    registry: &Registry,
+    paths: &[PathBuf],
+    output: Option<&Path>,
+) -> Result {
+    let files = Files::open(paths)?;
+    let Findings {
+        found,
+        stateless,
+        incomplete,
+        mut notes,
+    } = files.find(registry)?;
+    let mut lacking = Vec::new();
+    if found.is_empty() && incomplete.is_empty() {
+        lacking.push("no VMF stream found, and none of another driver".into());
     }
+    if !stateless.is_empty() {
+        let devices = stateless.join(", ");
+        lacking.push(format!(
+            "the state of {devices} is not here: with multifd it is in other channels"
+        ));
+    }
+    if !lacking.is_empty() {
+        notes.push(format!("{}: {}", files.shown(), lacking.join("; ")));
+    }
+    notes.extend(incomplete.iter().map(Incomplete::text));
     let mut summaries = Vec::new();
     for (index, stream) in found.iter().enumerate() {
         let target = output.map(|output| match found.len() {
             1 => output.to_path_buf(),
             _ => PathBuf::from(format!("{}.{index}", output.display())),
         });
-        let image = stream.image(&file);
+        let image = stream.image(&files.files);
         summaries.push(Summary::of(registry, &stream.name, image, target)?);
+    }
+
+    if files.may_lack_some() && summaries.iter().any(Summary::is_damaged) {
+        let shown = files.shown();
+        notes.push(format!(
+            "{shown}: with multifd the rest is in other channels: give them as well"
+        ));
+    }
+    for note in &notes {
+        writeln!(anstream::stderr(), "vmfctl: {note}")?;
     }
 
     let mut out = io.out();
@@ -104,6 +131,7 @@ pub(crate) fn run(io: &Io, registry: &Registry, path: &Path, output: Option<&Pat
             "document": "vmf-extract/1",
             "registry": registry.registry.revision,
             "streams": summaries.iter().map(Summary::json).collect::<Vec<_>>(),
+            "incomplete": incomplete.iter().map(Incomplete::json).collect::<Vec<_>>(),
         });
         serde_json::to_writer_pretty(&mut out, &document)?;
         writeln!(out)?;
@@ -113,11 +141,81 @@ pub(crate) fn run(io: &Io, registry: &Registry, path: &Path, output: Option<&Pat
         }
     }
     out.flush()?;
-    Ok(Outcome::of(!found.is_empty()))
+    let all = incomplete.is_empty() && stateless.is_empty();
+    Ok(Outcome::of(!found.is_empty() && all))
 }
 
-/// Finds the streams in a file, and the names of devices whose state is not there.
-fn find(registry: &Registry, path: &Path, file: &File) -> Result<(Vec<Found>, Vec<String>)> {
+/// The files that were given.
+struct Files {
+    /// No channel of multifd comes behind one.
+    paths: Vec<PathBuf>,
+    files: Vec<File>,
+    /// How many are none.
+    others: usize,
+}
+
+impl Files {
+    fn open(paths: &[PathBuf]) -> Result<Self> {
+        let mut opened = Vec::new();
+        for path in paths {
+            let path = match path.is_dir() {
+                true => path.join(STATE_FILE),
+                false => path.clone(),
+            };
+            let file = File::open(&path).map_err(|error| Failure::io(&path, &error))?;
+            let channel = starts_with(&path, &file, &multifd::MAGIC)?;
+            opened.push((channel, path, file));
+        }
+        opened.sort_by_key(|(channel, ..)| *channel);
+        let others = opened.partition_point(|(channel, ..)| !channel);
+        let opened = opened.into_iter().map(|(_, path, file)| (path, file));
+        let (paths, files) = opened.unzip();
+        Ok(Self {
+            paths,
+            files,
+            others,
+        })
+    }
+
+    fn shown(&self) -> String {
+        let shown = self.paths.iter().map(|path| path.display().to_string());
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Can there be other channels of the same migration?
+    fn may_lack_some(&self) -> bool {
+        match (&*self.paths, &*self.files, self.others) {
+            ([path, ..], [file, ..], 1..) => {
+                starts_with(path, file, &qemu::FILE_MAGIC).unwrap_or(false)
+            }
+            _ => true,
+        }
+    }
+
+    /// Finds the streams in one file, or in the channels of a migration.
+    fn find(&self, registry: &Registry) -> Result<Findings> {
+        let refuse = |path: &Path, why| Err(Failure::Input(format!("{}: {why}", path.display())));
+        match (&*self.paths, &*self.files, self.others) {
+            ([path], [file], 1) => in_file(registry, path, file),
+            ([_, path, ..], _, 2..) => refuse(
+                path,
+                "no channel of multifd, of which alone several can be given, with the main one",
+            ),
+            ([path, ..], [file, ..], 1) if !starts_with(path, file, &qemu::FILE_MAGIC)? => {
+                refuse(path, "neither a channel of multifd nor the main one")
+            }
+            (paths, files, others) => channels::find(registry, paths, files, others == 1),
+        }
+    }
+}
+
+fn starts_with(path: &Path, file: &File, magic: &[u8]) -> Result<bool> {
+    let head = Image::file(file).and_then(|image| image.read(0, magic.len()));
+    Ok(head.map_err(|error| Failure::io(path, &error))? == magic)
+}
+
+/// Finds the streams in a file.
+fn in_file(registry: &Registry, path: &Path, file: &File) -> Result<Findings> {
     let wrap = |error: io::Error| Failure::io(path, &error);
     let refuse = |why: &str| Err(Failure::Input(format!("{}: {why}", path.display())));
     let image = Image::file(file).map_err(wrap)?;
@@ -132,7 +230,10 @@ fn find(registry: &Registry, path: &Path, file: &File) -> Result<(Vec<Found>, Ve
             name,
             place: Place::Memory(bytes),
         });
-        return Ok((found.collect(), Vec::new()));
+        return Ok(Findings {
+            found: found.collect(),
+            ..Findings::default()
+        });
     }
     let shown = path.display().to_string();
     let start = match libvirt::open(image, &shown).map_err(wrap)? {
@@ -141,33 +242,23 @@ fn find(registry: &Registry, path: &Path, file: &File) -> Result<(Vec<Found>, Ve
         None if head.starts_with(&qemu::FILE_MAGIC) => Some(0),
         None => None,
     };
-    if head.starts_with(&MULTIFD_MAGIC) {
-        return refuse("a channel of a multifd migration, which has parts of streams only");
-    }
     if let Some(command) = libvirt::decompressor(&head) {
         return refuse(&format!("compressed; first run: {command} <{shown} >FILE"));
     }
-    let mut stateless = Vec::new();
+    let mut findings = Findings::default();
     if let Some(start) = start {
-        let mut found = Vec::new();
         for device in qemu::find(image, start).map_err(wrap)? {
-            match device.pieces.len {
-                0 => stateless.push(device.name),
-                _ => found.push(Found {
-                    name: device.name,
-                    place: Place::Pieces(device.pieces),
-                }),
-            }
+            findings.add(device, None);
         }
-        if !found.is_empty() {
-            return Ok((found, stateless));
+        if !findings.found.is_empty() {
+            return Ok(findings);
         }
     }
-    let mut found = in_one_piece(image).map_err(wrap)?;
-    if found.is_empty() && foreign::identify(&registry.foreign, &head).is_some() {
-        found.push(Found::piece(0, image.len));
+    findings.found = in_one_piece(image).map_err(wrap)?;
+    if findings.found.is_empty() && foreign::identify(&registry.foreign, &head).is_some() {
+        findings.found.push(Found::piece(0, image.len));
     }
-    Ok((found, stateless))
+    Ok(findings)
 }
 
 /// Finds streams of ours that are stored without anything in between.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
-//! Bytes that are looked at piece by piece: a large file, parts of one, or what is in memory.
+//! Bytes that are looked at piece by piece: a large file, parts of some, or what is in memory.
 
 use std::{
     fs::File,
@@ -12,7 +12,7 @@ use std::{
 #[derive(Clone, Copy, Debug)]
 enum Data<'a> {
     File(&'a File),
-    Pieces(&'a File, &'a Pieces),
+    Pieces(&'a [File], &'a Pieces),
     Memory(&'a [u8]),
 }
 
@@ -32,10 +32,10 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// Parts of a file, one behind the other.
-    pub(crate) fn pieces(file: &'a File, pieces: &'a Pieces) -> Self {
+    /// Parts of files, one behind the other.
+    pub(crate) fn pieces(files: &'a [File], pieces: &'a Pieces) -> Self {
         Self {
-            data: Data::Pieces(file, pieces),
+            data: Data::Pieces(files, pieces),
             len: pieces.len,
         }
     }
@@ -94,8 +94,10 @@ impl<'a> Image<'a> {
                 }
                 Ok(len)
             }
-            Data::Pieces(file, pieces) => {
-                let Some((at, left)) = pieces.place(at) else {
+            Data::Pieces(files, pieces) => {
+                let place = pieces.place(at);
+                let place = place.and_then(|(file, at, left)| Some((files.get(file)?, at, left)));
+                let Some((file, at, left)) = place else {
                     return Ok(0);
                 };
                 let len = usize::try_from(left).unwrap_or(usize::MAX).min(buf.len());
@@ -125,12 +127,14 @@ impl Read for Reader<'_> {
 struct Piece {
     /// Where it is among all pieces.
     start: u64,
+    /// Which of the files it is in.
+    file: usize,
     /// Where it is in the file.
     at: u64,
     len: u64,
 }
 
-/// Parts of a file, one behind the other.
+/// Parts of files, one behind the other.
 #[derive(Default, Debug)]
 pub(crate) struct Pieces {
     list: Vec<Piece>,
@@ -138,11 +142,21 @@ pub(crate) struct Pieces {
 }
 
 impl Pieces {
-    /// Adds `len` bytes of the file.
+    /// Adds `len` bytes of the first file.
     pub(crate) fn push(&mut self, at: u64, len: u64) {
+        self.push_of(0, at, len);
+    }
+
+    /// Adds `len` bytes of a file.
+    pub(crate) fn push_of(&mut self, file: usize, at: u64, len: u64) {
         if len != 0 {
             let start = self.len;
-            self.list.push(Piece { start, at, len });
+            self.list.push(Piece {
+                start,
+                file,
+                at,
+                len,
+            });
             self.len = start.saturating_add(len);
         }
     }
@@ -150,16 +164,16 @@ impl Pieces {
     /// Adds all of `other`.
     pub(crate) fn append(&mut self, other: Self) {
         for piece in other.list {
-            self.push(piece.at, piece.len);
+            self.push_of(piece.file, piece.at, piece.len);
         }
     }
 
-    /// Where in the file a byte is, and how many follow it there.
-    fn place(&self, at: u64) -> Option<(u64, u64)> {
+    /// In which file a byte is, where, and how many follow it there.
+    fn place(&self, at: u64) -> Option<(usize, u64, u64)> {
         let behind = self.list.partition_point(|piece| piece.start <= at);
         let piece = self.list.get(behind.checked_sub(1)?)?;
         let done = at.saturating_sub(piece.start);
         let left = piece.len.checked_sub(done).filter(|left| *left != 0)?;
-        Some((piece.at.saturating_add(done), left))
+        Some((piece.file, piece.at.saturating_add(done), left))
     }
 }

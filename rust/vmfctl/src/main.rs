@@ -126,7 +126,9 @@ fn run(cli: Cli) -> Result {
         Command::Diff { a, b, all } => {
             diff::run(&io, &registry, &Source::new(&a), &Source::new(&b), all)
         }
-        Command::Extract { file, output } => extract::run(&io, &registry, &file, output.as_deref()),
+        Command::Extract { files, output } => {
+            extract::run(&io, &registry, &files, output.as_deref())
+        }
         Command::Matrix { inventories } => matrix::run(&io, &registry, &inventories),
         Command::Save(arguments) => transfer::save(&io, &registry, &arguments),
         Command::Load(arguments) => transfer::load(&io, &registry, &arguments),

@@ -60,6 +60,8 @@ struct Block {
 /// A device whose state is in the file, or was said to come.
 pub(super) struct Device {
     pub(super) name: String,
+    /// Which of those with this name; none if its start is not there.
+    pub(super) instance: Option<u32>,
     pub(super) pieces: Pieces,
 }
 
@@ -86,8 +88,8 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
         match u64::from_be_bytes(flag) {
             FLAG_SETUP_STATE => {
                 // Devices are announced before memory is sent, which may have been that of a VMM.
-                if let Some((id, name)) = start(&search, image, hit)? {
-                    names.entry(id).or_insert(name);
+                if let Some((id, start)) = start(&search, image, hit)? {
+                    names.entry(id).or_insert(start);
                 }
             }
             FLAG_DATA_STATE => {
@@ -105,12 +107,19 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
     }
     let mut found = Vec::new();
     for (id, pieces) in devices {
-        let name = names.remove(&id);
-        let name = name.unwrap_or_else(|| format!("section {id}"));
-        found.push(Device { name, pieces });
+        let (name, instance) = match names.remove(&id) {
+            Some((name, instance)) => (name, Some(instance)),
+            None => (format!("section {id}"), None),
+        };
+        found.push(Device {
+            name,
+            instance,
+            pieces,
+        });
     }
-    found.extend(names.into_values().map(|name| Device {
+    found.extend(names.into_values().map(|(name, instance)| Device {
         name,
+        instance: Some(instance),
         pieces: Pieces::default(),
     }));
     Ok(found)
@@ -208,8 +217,11 @@ fn read<T: FromBytes + KnownLayout + Immutable>(
     Ok(T::read_from_bytes(&bytes).ok())
 }
 
-/// The section id and the name of the device whose SETUP_STATE is at `at`, if it is one.
-fn start(search: &Search<'_>, image: Image<'_>, at: u64) -> io::Result<Option<(u32, String)>> {
+/// The section id, and the name and instance of a device.
+type Start = (u32, (String, u32));
+
+/// The start of the device whose SETUP_STATE is at `at`, if it is one.
+fn start(search: &Search<'_>, image: Image<'_>, at: u64) -> io::Result<Option<Start>> {
     let end = search.peek(at.saturating_add(size_of::<U64>() as u64))?;
     if end.map(u64::from_be_bytes) != Some(FLAG_END_OF_STATE) {
         return Ok(None);
@@ -221,15 +233,16 @@ fn start(search: &Search<'_>, image: Image<'_>, at: u64) -> io::Result<Option<(u
     Ok(head(&image.read(from, len)?))
 }
 
-/// The section id and the name in the head of a device, of which `bytes` ends with the last one.
-fn head(bytes: &[u8]) -> Option<(u32, String)> {
-    let (rest, _) = bytes.split_last_chunk::<8>()?;
+/// What is in the head of a device, with which `bytes` ends.
+fn head(bytes: &[u8]) -> Option<Start> {
+    let (rest, [instance, _version]) = <[U32; 2]>::read_from_suffix(bytes).ok()?;
     (1..=u8::MAX).find_map(|len| {
         let (rest, name) = rest.split_at_checked(rest.len().checked_sub(len.into())?)?;
         let (head, last) = rest.split_at_checked(rest.len().checked_sub(1)?)?;
         let (_, frame) = Frame::read_from_suffix(head).ok()?;
         let name = std::str::from_utf8(name).ok()?;
         let fits = last == [len] && frame.kind == SECTION_START;
-        (fits && name.chars().all(|c| c.is_ascii_graphic())).then(|| (frame.id.get(), name.into()))
+        let start = (frame.id.get(), (name.into(), instance.get()));
+        (fits && name.chars().all(|c| c.is_ascii_graphic())).then_some(start)
     })
 }

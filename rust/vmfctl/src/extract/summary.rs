@@ -60,6 +60,10 @@ impl<'r> Summary<'r> {
         })
     }
 
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damage.is_some()
+    }
+
     pub(super) fn json(&self) -> Json {
         let (format, certainty, profile) = match &self.format {
             Format::Vmf(profile) => (Some("vmf".into()), Some("certain"), profile.as_ref()),

@@ -7,6 +7,7 @@
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation)]
 
+pub mod multifd;
 pub mod qemu;
 pub mod values;
 
