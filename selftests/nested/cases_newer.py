@@ -3,6 +3,7 @@
 
 import os
 
+from cases_channels import streams_out_of_channels
 from provider import TRACKED
 from stage import check, needs
 from streams import Streams
@@ -41,6 +42,12 @@ def between_newer_vmms_with_iommufd(stage):
     migrate_through(stage, ((True, 0), (True, 4)))
 
 
+@needs(Machine(newer=True), seconds=SECONDS)
+def streams_out_of_channels_of_a_newer_vmm(stage):
+    streams_out_of_channels(stage, newer=True)
+
+
 WHY_NONE = "the archive has no QEMU that is newer than that of the release"
-TESTS = () if not os.path.exists(NEWER) else (to_a_newer_vmm_and_back,) + (
+TESTS = () if not os.path.exists(NEWER) else (
+    to_a_newer_vmm_and_back, streams_out_of_channels_of_a_newer_vmm) + (
     (between_newer_vmms_with_iommufd,) if TRACKED else ())

@@ -27,7 +27,7 @@ from vmm import Machine
 SUITES = {
     "control": ("cases_link", "cases_filters", "cases_mailbox"),
     "traffic": ("cases_traffic", "cases_page"),
-    "memory": ("cases_memory",),
+    "memory": ("cases_memory", "cases_channels"),
     "failure": ("cases_failure",),
     "refusal": ("cases_refusal",),
     "newer": ("cases_newer",),

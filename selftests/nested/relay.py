@@ -3,7 +3,7 @@
 
 The VMMs are not modified, so this is where a test can stop a migration at a certain byte, and
 where another host can be made up: source and destination are of one kind here, and what tells
-them apart is in the descriptor alone. For one stream, not for multifd.
+them apart is in the descriptor alone. For one stream; for multifd see channels.py.
 """
 
 import select
