@@ -122,7 +122,7 @@ cmd_test() {
 		prepare "$lane"
 		[[ -z $build ]] || ensure_built "$lane"
 	done
-	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test; then
+	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test || picks "$glob" nested_mtty_test; then
 		ensure_newer_qemu
 	fi
 	if picks "$glob" "$PAIR"; then

@@ -193,7 +193,7 @@ static void run(char *line)
 {
 	static const struct command * const all[] = {
 		commands, net_commands, ethtool_commands, frame_commands, streams_commands,
-		memory_commands, NULL
+		memory_commands, serial_commands, NULL
 	};
 	const struct command *command = NULL;
 	char *argv[MAX_WORDS + 1] = { 0 }, *save;

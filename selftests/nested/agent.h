@@ -39,4 +39,7 @@ extern const struct command streams_commands[];
 /* agent_memory.c: datagrams that stay in the guest's memory. */
 extern const struct command memory_commands[];
 
+/* agent_serial.c: serial ports, and ports of the processor. */
+extern const struct command serial_commands[];
+
 #endif /* SELFTESTS_NESTED_AGENT_H */

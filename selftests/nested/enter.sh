@@ -23,6 +23,8 @@ shift
 for module in 9pnet_virtio 9p kvm-amd kvm-intel bridge tun; do
 	modprobe $module 2>/dev/null
 done
+# The sample of a serial card, where the kernel has it.
+[ "${1:-}" != mtty ] || modprobe mtty 2>/dev/null
 [ -c /dev/kvm ] || die 'no KVM in the test host: neither SVM nor VMX in its CPU?'
 
 mkdir -p $root

@@ -32,6 +32,7 @@ SUITES = {
     "refusal": ("cases_refusal",),
     "newer": ("cases_newer",),
     "provider": ("cases_provider",),
+    "mtty": ("cases_mtty",),
     "hosts": ("cases_hosts", "cases_libvirt"),
     "tour": ("cases_tour",),
 }

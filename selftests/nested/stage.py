@@ -7,6 +7,7 @@ from guest import NETDEV, Guest
 from host import Pair
 from kernel_log import KernelLog
 from migrate import Migration, MigrationError
+from mtty import cards
 from pace import allow
 from pf import GUEST, MAC, MASK, Pf
 from provider import is_software
@@ -96,12 +97,14 @@ class Stage:
         look: for a test that wants to see the guest before its interface is up; one that boots
         it where another guest was gives it no second attempt. vf: if not the first one.
         """
+        vfs = cards() if self.machine.nic == "serial" else self.vfs
         for attempt in range(1, attempts + 1):
             begin = time.monotonic()
             try:
-                self.current = Guest(self.vfs, self.machine, vf)
+                self.current = Guest(vfs, self.machine, vf)
                 look(self.current)
-                self.bring_up()
+                if self.machine.nic != "serial":
+                    self.bring_up()
                 break
             except (VmmError, AgentError, Failure) as error:
                 for line in str(error).splitlines():

@@ -46,7 +46,8 @@ class Machine:
     # Is it the newer QEMU?
     newer: bool = False
     # "vf": a VF that migrates. "plain": one that cannot. "virtio": emulated, and what stands
-    # for the VF is a tap device. "none": no NIC.
+    # for the VF is a tap device. "serial": no NIC, and a serial card in its place, see mtty.py.
+    # "none": nothing.
     nic: str = "vf"
     # The NIC can be pulled and plugged in.
     hotplug: bool = False
@@ -75,7 +76,7 @@ class Machine:
         # Migration also if nothing tracks what the device writes: all is sent once more then.
         device = f"sysfsdev={in_sysfs(vf)}" if is_software(vf) else f"host={vf}"
         return (f"vfio-pci,id=nic,{device},migration-events=on,"
-                f"enable-migration={'on' if self.nic == 'vf' else 'off'}"
+                f"enable-migration={'off' if self.nic == 'plain' else 'on'}"
                 + (",iommufd=iommufd0" if self.backend == "iommufd" else "")
                 + (",bus=plug" if self.hotplug else ""))
 
@@ -88,7 +89,7 @@ class Machine:
             arguments += ["-object", "iommufd,id=iommufd0"]
         if self.hotplug:
             arguments += ["-device", "pcie-root-port,id=plug,chassis=1,slot=1"]
-        if self.nic in ("vf", "plain"):
+        if self.nic in ("vf", "plain", "serial"):
             arguments += ["-device", self.nic_options(vf)]
         if self.nic == "virtio":
             arguments += ["-netdev", f"tap,id=wire,ifname={vf},script=no,downscript=no",
