@@ -85,7 +85,8 @@ From nothing to a migrated VF, and to the proof that it works:
                        LANE=debian             no kernel to build, and no DMA logging
                        LANE=full               (default: full if its kernel is there)
   make hosts         two hosts and a switch: a guest goes every way between them, and to
-                     a host without the NIC; the tables are in build/hosts/
+                     a host without the NIC, and is refused by one of another
+                     emulated machine; the tables are in build/hosts/
   make soak          1000 migrations, and what they leave behind; build/soak.json
                        SOAK_MIGRATIONS=N       so many
   make walk          random steps of all kinds, with faults; build/walk.json

@@ -63,7 +63,7 @@ SUFFIX=''
 # Second serial port on standard input and output, kernel log in $RUN/kernel.log. The
 # third is connected to the monitor of QEMU, so that a test can pull the cable.
 # The settings become /vmf.conf of the guest's init. SUFFIX is in the names of its files, where
-# there is more than one host.
+# there is more than one host; EMULATED may name the machine.
 boot() {
 	local lane=$1 seconds=$2 in_run=$IN_TOP/${RUN#"$TOP/"} memory serial=stdio accel host=$SUFFIX
 	shift 2
@@ -89,7 +89,7 @@ boot() {
 	in_root -w "$in_run" timeout --foreground --kill-after=5 "$seconds" \
 		qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none \
 		"${accel[@]}" -smp "${SMP:-2}" -m "$memory" \
-		-machine q35,kernel-irqchip=split "${IOMMU[@]}" "${NICS[@]}" \
+		-machine "${EMULATED:-q35},kernel-irqchip=split" "${IOMMU[@]}" "${NICS[@]}" \
 		-fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
 		-device virtio-9p-pci,fsdev=root,mount_tag=root \
 		-kernel "$KIMAGE" -initrd "initramfs$host" \

@@ -19,7 +19,8 @@ wired() {
 }
 
 # The host's port of the switch: of a PF, or if KIND is "none" of a NIC that has no functions
-# to give away, in a machine without an IOMMU.
+# to give away, in a machine without an IOMMU. If it is "older", the machine is of a release
+# of QEMU before 9.2, where a VF shows one bit less.
 set_up_host() {
 	local number=$1 kind=$2 link=stream,addr.type=unix,addr.path=link.sock
 	NICS=(-device 'pcie-root-port,id=rp0,slot=1')
@@ -29,6 +30,7 @@ set_up_host() {
 	else
 		wired n0 vde,sock=wire "igb,bus=rp0,mac=$WIRE:0$number"
 	fi
+	[[ $kind != older ]] || EMULATED=pc-q35-9.1
 	if ((number == 1)); then
 		wired n1 "$link,server=on" "e1000e,mac=$MANAGE:0$number"
 	else
@@ -47,7 +49,7 @@ end_beside() {
 }
 
 # boot_pair OTHER KIND LANE SECONDS SETTING...: boots a host of lane OTHER with or without a
-# PF (KIND is nic or none), and beside it the one that runs the tests. The other one ends
+# PF (KIND is nic, none or older), and beside it the one that runs the tests. The other one ends
 # when that tells it to. In a process of its own.
 boot_pair() {
 	local other=$1 kind=$2 status=0 n
@@ -80,6 +82,7 @@ boot_pair() {
 	(
 		prepare "$other"
 		set_up_host 2 "$kind"
+		[[ $kind == none ]] || kind=nic
 		SUFFIX=-2 boot "$other" "$2" "${@:3}" mode=host manage=2 "nic=$kind" \
 			>"$RUN/output-2.log" 2>"$RUN/qemu-2.log" </dev/null
 	) &

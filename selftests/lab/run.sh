@@ -22,7 +22,8 @@ usage() {
 	                             provider, hardware or software (default: debian full)
 	run.sh demo [LANE]           live-migrate a guest with a VF, and report (default: full if its
 	                             kernel is there, else debian)
-	run.sh hosts [nic|none]      every way between two hosts, or to one without a NIC
+	run.sh hosts [nic|none|older]  every way between two hosts, or to one without a NIC,
+	                             or of another emulated machine
 	run.sh soak [LANE]           migrate SOAK_MIGRATIONS (1000) times, and see what grows
 	run.sh walk [LANE]           VMF_STEPS (50000) random steps from VMF_SEED (default: debug)
 	run.sh campaign              all of lane debug, soak and walk: hours; goes on where it was
@@ -240,10 +241,14 @@ keep_figures() {
 	((TOTAL_FAILED == 0))
 }
 
-# Every way between two hosts: of different kernels, and then to one without a PF and an IOMMU.
+# Every way between two hosts: of different kernels, then to one without a PF and an IOMMU, and what is
+# said of one whose emulated machine differs.
 cmd_hosts() {
 	local kind
-	(($#)) || set -- nic none
+	(($#)) || set -- nic none older
+	for kind; do
+		[[ $kind == nic || $kind == none || $kind == older ]] || refuse 'which other host: nic, none or older?'
+	done
 	prepare full
 	ensure_built full
 	prepare debian
@@ -253,11 +258,12 @@ cmd_hosts() {
 	mkdir -p "$BUILD/hosts"
 	for kind; do
 		rm -f "$BUILD/hosts/$kind.txt"
-		show_host full nested_host pair_of debian "$kind" guest full tour 9300 timeout=9200 "$PARAMS"
+		show_host full nested_host pair_of debian "$kind" guest full tour 9300 timeout=9200 "$PARAMS" \
+			"args=$([[ $kind != older ]] || echo older)"
 		mv "$RUN/files/hosts.txt" "$BUILD/hosts/$kind.txt"
 		((TOTAL_FAILED == 0))
 	done
-	say 'Every way between two hosts: build/hosts/nic.txt; to one without a NIC: build/hosts/none.txt'
+	say 'Every way between two hosts: build/hosts/nic.txt; to one without a NIC: none.txt; of another machine: older.txt'
 }
 
 # The figures are in build/soak.json, too.

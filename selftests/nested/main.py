@@ -35,6 +35,7 @@ SUITES = {
     "mtty": ("cases_mtty",),
     "hosts": ("cases_hosts", "cases_libvirt"),
     "tour": ("cases_tour",),
+    "older": ("cases_older",),
 }
 
 # A test that does not end.
