@@ -97,9 +97,9 @@ end of a migration. It is compared with what the guest has: with all of it if th
 stream. What cannot be known, and what only differs, is a warning, and no refusal.
 
 Streams of another driver are compared with one another, by what that driver compares and in its order: \
-the destination is a device that sends the second one. It is also said which releases of the kernel \
-that write the one read the other. Without a destination this is as \"vmfctl verify\". Streams of \
-different drivers are not compared.
+the destination is a device that sends the second one, or a device or inventory that has the driver. It \
+is also said which releases of the kernel read the stream. Without a destination this is as \"vmfctl \
+verify\". Streams of different drivers are not compared.
 
 A check is advice: what the destination can do may change until the migration.";
 

@@ -7,6 +7,8 @@ mod nova;
 mod others;
 mod text;
 
+pub(crate) use self::others::Other;
+
 use std::{io::Read, io::Write};
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::{Form, Io},
     failure::{Failure, Outcome, Result},
-    inventory::others::{Finder, Other},
+    inventory::others::Finder,
     key::Key,
     registry::Registry,
     source::Source,
@@ -29,6 +31,9 @@ const DOCUMENT: &str = "vmf-inventory/1";
 pub(crate) struct Inventory {
     document: String,
     pub(crate) hostname: String,
+    /// The release of the kernel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel: Option<String>,
     pub(crate) devices: Vec<Device>,
     /// Those whose format is another one.
     #[serde(default)]
@@ -50,10 +55,22 @@ impl Inventory {
         let inventory = Self {
             document: DOCUMENT.into(),
             hostname: hostname(sysfs),
+            kernel: sysfs.kernel(),
             devices,
             others: Finder::new(sysfs, registry).find(&addresses)?,
         };
         Ok((inventory, problems))
+    }
+
+    /// A device of this host alone, if its format is another one.
+    pub(crate) fn of_device(sysfs: &Sysfs, registry: &Registry, address: &Address) -> Result<Self> {
+        Ok(Self {
+            document: DOCUMENT.into(),
+            hostname: hostname(sysfs),
+            kernel: sysfs.kernel(),
+            devices: Vec::new(),
+            others: Finder::new(sysfs, registry).find(std::slice::from_ref(address))?,
+        })
     }
 
     /// Reads an inventory in JSON or YAML.

@@ -17,11 +17,8 @@ impl Modules {
     /// Reads those of the kernel that runs.
     pub(crate) fn read(sysfs: &Sysfs) -> Self {
         let text = sysfs
-            .host_file("proc/sys/kernel/osrelease")
-            .and_then(|release| {
-                let release = release.trim();
-                sysfs.host_file(&format!("lib/modules/{release}/modules.alias"))
-            });
+            .kernel()
+            .and_then(|release| sysfs.host_file(&format!("lib/modules/{release}/modules.alias")));
         Self::parse(&text.unwrap_or_default())
     }
 

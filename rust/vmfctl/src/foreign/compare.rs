@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0 OR BSD-3-Clause
 
 //! `vmfctl check` of two streams of one driver: would a device that sends the one take the other?
+//! Against a host see [`host`].
 
-use std::io::Write;
+use std::{fs::File, io::Write, path::Path};
 
 use serde_json::{json, Map, Value as Json};
 
 use super::{
+    host::{self, Host},
     open, peek,
     rules::judge,
     verdict::{conclusion, outcome, releases, rows, verdict_json},
-    verify, Identity, Kind, Stream,
+    verify, Identity, Kind, Stream, HEAD,
 };
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
+    image::Image,
+    inventory::Inventory,
     print,
     registry::Registry,
     source::Source,
@@ -29,15 +33,19 @@ pub(crate) fn check(
     name: Option<&str>,
 ) -> Result<Option<Outcome>> {
     let one = stream(registry, source, name)?;
-    // The name is that of the source, and of the other one where nothing better is known.
-    let other = match against {
-        Some(against) => match stream(registry, against, None)? {
-            Some(other) => Some(other),
-            None => stream(registry, against, name)?,
-        },
-        None => None,
-    };
     let label = source.label();
+    let known = against.map(|against| stream(registry, against, None));
+    let known = known.transpose()?.flatten();
+    if let (Some(one), Some(against), None) = (&one, against, &known) {
+        if let Some(result) = check_host(io, registry, (one, label.as_str()), against) {
+            return result.map(Some);
+        }
+    }
+    // The name is that of the source, and of the other one where nothing better is known.
+    let other = match (known, against) {
+        (None, Some(against)) => stream(registry, against, name)?,
+        (known, _) => known,
+    };
     match (one, against, other) {
         (None, _, None) => Ok(None),
         (Some(one), None, _) => verify(io, &one, &label).map(Some),
@@ -66,6 +74,39 @@ pub(crate) fn check(
             )))
         }
     }
+}
+
+/// Against a device of this host, or an inventory; none if it is neither.
+fn check_host(
+    io: &Io,
+    registry: &Registry,
+    source: (&Stream<'_>, &str),
+    against: &Source,
+) -> Option<Result> {
+    let inventory = match against {
+        Source::Device(address) => match Inventory::of_device(&io.sysfs, registry, address) {
+            Ok(inventory) => inventory,
+            Err(failure) => return Some(Err(failure)),
+        },
+        Source::File(path) if is_text(path) => Inventory::read(against).ok()?,
+        Source::File(_) => return None,
+        Source::Key(_) | Source::Stdin => return None,
+    };
+    let host = Host {
+        label: against.label(),
+        kernel: inventory.kernel.as_deref(),
+        others: &inventory.others,
+    };
+    Some(host::check(io, source, &host))
+}
+
+/// Whether a file starts as text; others can be large. What can be read once only may be.
+fn is_text(path: &Path) -> bool {
+    if !path.is_file() {
+        return true;
+    }
+    let image = File::open(path).and_then(|file| Image::file(&file)?.read(0, HEAD));
+    image.is_ok_and(|head| head.is_ascii())
 }
 
 fn different(what: &str) -> Failure {

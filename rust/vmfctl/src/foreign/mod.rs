@@ -4,6 +4,7 @@
 
 mod compare;
 mod fields;
+mod host;
 mod identify;
 mod records;
 mod report;

@@ -113,6 +113,12 @@ impl Sysfs {
         Some(text.lines().map(|line| line.trim().to_string()).collect())
     }
 
+    /// The release of the kernel.
+    pub(crate) fn kernel(&self) -> Option<String> {
+        let release = self.host_file("proc/sys/kernel/osrelease")?;
+        Some(release.trim().to_string())
+    }
+
     /// A file of the host that this sysfs is of.
     pub(crate) fn host_file(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.root.join("..").join(path)).ok()
