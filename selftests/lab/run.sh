@@ -126,7 +126,10 @@ cmd_test() {
 	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test || picks "$glob" nested_mtty_test; then
 		ensure_newer_qemu
 	fi
-	if picks "$glob" "$PAIR"; then
+	pair_lane "${lanes[@]}"
+	if picks "$glob" "$PAIR" && [[ " ${lanes[*]} " == *" $PAIR_LANE "* ]]; then
+		prepare debian
+		[[ -z $build ]] || ensure_built debian
 		ensure_extra hosts
 		ensure_extra libvirt
 	fi
