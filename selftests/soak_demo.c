@@ -131,9 +131,18 @@ static int migrate(struct soak *s, struct migration *m)
 	return ret;
 }
 
+/* The VF that was left is closed, and has nothing then. */
+static void reopen(struct soak *s)
+{
+	const char *left = s->there->bdf;
+
+	vf_close(s->there);
+	s->there = vf_open(left, &s->net.guest.ram);
+	s->opened = true;
+}
+
 static void soak_one(struct soak *s, unsigned int i)
 {
-	const char *left;
 	int ret;
 
 	ret = migrate(s, &s->migrations[i]);
@@ -143,12 +152,8 @@ static void soak_one(struct soak *s, unsigned int i)
 		testnet_print(&s->net);
 		fail("frames are missing", i, 0);
 	}
-	if (i % REOPEN == REOPEN - 1) {
-		left = s->there->bdf;
-		vf_close(s->there);
-		s->there = vf_open(left, &s->net.guest.ram);
-		s->opened = true;
-	}
+	if (i % REOPEN == REOPEN - 1)
+		reopen(s);
 }
 
 static int by_value(const void *a, const void *b)
@@ -319,12 +324,15 @@ int main(void)
 	printf("soak: %u migrations with PRE_COPY between %s and %s\n", s.count, vf_bdf(HERE),
 	       vf_bdf(THERE));
 	for (i = 0; i < s.count; i++) {
+		/* As at the end. */
 		if (i == WINDOW) {
+			reopen(&s);
 			room[0] = vf_unicast_room(s.net.peer.vf);
 			host_usage_read(&usage[0]);
 		}
 		soak_one(&s, i);
 	}
+	reopen(&s);
 	room[1] = vf_unicast_room(s.net.peer.vf);
 	host_usage_read(&usage[1]);
 	report(&s, &usage[0], &usage[1], room[0], room[1]);
