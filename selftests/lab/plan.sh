@@ -38,7 +38,6 @@ plan_lane() {
 	for program in "${nested[@]}"; do
 		hosts=() seconds=$with_guest
 		if [[ $program == "$PAIR" ]]; then
-			# Once, and between two kernels where it can be.
 			[[ $lane == "$PAIR_LANE" ]] || continue
 			hosts=(pair_of debian nic)
 			UNIT_GUESTS[${#UNIT_NAME[@]}]=2
@@ -75,10 +74,14 @@ NESTED='nested*_test'
 # kernels of the other lanes have not.
 PAIR=nested_hosts_test
 
-# pair_lane LANE...: sets PAIR_LANE, that of the first host
+# pair_lane LANE...: sets PAIR_LANE, that of these which the first host is of. It runs once, and
+# between two kernels if it can.
 pair_lane() {
-	PAIR_LANE=debian
-	[[ " $* " != *' full '* ]] || PAIR_LANE=full
+	local lane
+	PAIR_LANE=$1
+	for lane; do
+		[[ $lane == debian ]] || PAIR_LANE=$lane
+	done
 }
 
 # That with a sample of the kernel's.
