@@ -95,7 +95,8 @@ From nothing to a migrated VF, and to the proof that it works:
                        LANE=full               (default: debug, which can make faults)
   make campaign      hours: the whole suite in lane debug, faults counted, a long soak, a
                      long walk; build/campaign/report.txt and report.json. A second run
-                     goes on where the first was ended; rm -rf build/campaign starts anew
+                     goes on where the first was ended, also in another clone of the same
+                     files: what has come to its end is in the cache, in campaign/
                        CAMPAIGN_MIGRATIONS=10000   in pieces of 1000
                        CAMPAIGN_STEPS=1000000      in pieces of 50000
                        CAMPAIGN_SEED=N         of the first piece, the next has N + 1 (default:

@@ -38,7 +38,7 @@ guest_gib() {
 # at once. Holds a lock on it until the process ends.
 run_dir() {
 	local n fd
-	for n in {1..24}; do
+	for n in {1..99}; do
 		mkdir -p "$BUILD/$1/run-$n"
 		exec {fd}>>"$BUILD/$1/run-$n/lock"
 		if flock --nonblock "$fd"; then

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The figures of a campaign.
 
-campaign.py stamp FOLDER PART STATUS SECONDS [FIGURES]
-    what FOLDER/PART.log and the JSON in FIGURES say, to FOLDER/PART.json
-campaign.py report FOLDER KEY KERNEL PART...
-    all of them, to FOLDER/report.json and report.txt; status 0 if all is well
+campaign.py stamp FILE PART SECONDS OUTPUT
+    what FILE.log says, and the JSON in what the test host printed, to FILE.json
+campaign.py report TARGET FOLDER COMMIT KERNEL FILE...
+    all of those in the folder, to report.json and report.txt in TARGET; status 0 if all is well
 """
 
 import json
@@ -19,6 +19,7 @@ SWEEP = re.compile(r"^\s*# (.+): (\d+) faults: (\d+) allocations, (\d+) reads, (
                    r"(\d+) calls of (\d+) gave an errno$")
 # The scan of a kernel log shows lines with their numbers, and those around them.
 SCAN = re.compile(r"^# (\d+:.*)$")
+FIGURES = "@vmf json "
 
 
 def log_lines(path):
@@ -26,10 +27,9 @@ def log_lines(path):
         return [line.rstrip("\r\n") for line in log]
 
 
-def stamp(folder, part, status, seconds, figures=""):
-    result = {"part": part, "passed": status == "0", "seconds": int(seconds), "notes": [],
-              "kernel_log": [], "sweeps": {}}
-    for line in log_lines(os.path.join(folder, part + ".log")):
+def stamp(path, part, seconds, output):
+    result = {"part": part, "seconds": int(seconds), "notes": [], "kernel_log": [], "sweeps": {}}
+    for line in log_lines(path + ".log"):
         if match := COUNTS.match(line):
             result["tests"] = dict(zip(("passed", "failed", "skipped"), map(int, match.groups())))
         elif match := NOTE.match(line):
@@ -39,14 +39,14 @@ def stamp(folder, part, status, seconds, figures=""):
             result["sweeps"][match.group(1)] = dict(zip(names, map(int, match.groups()[1:])))
         elif match := SCAN.match(line):
             result["kernel_log"].append(match.group(1))
-    if figures:
-        with open(figures, encoding="utf-8") as file:
-            result["figures"] = json.load(file)
-    path = os.path.join(folder, part + ".json")
+    result["passed"] = not result["tests"]["failed"]
+    for line in log_lines(output):
+        if line.startswith(FIGURES):
+            result["figures"] = json.loads(line.removeprefix(FIGURES))
     # Whatever bears the name is complete.
     with open(path + ".new", "w", encoding="utf-8") as out:
         json.dump(result, out, indent=1)
-    os.rename(path + ".new", path)
+    os.rename(path + ".new", path + ".json")
 
 
 def faults_of(part):
@@ -78,8 +78,7 @@ def clock(seconds):
 
 def describe(part):
     words = [f"{part['part']:20s} {'passed' if part['passed'] else 'FAILED':6s} {clock(part['seconds']):>8s}"]
-    if "tests" in part:
-        words.append("{passed} passed, {failed} failed, {skipped} skipped".format(**part["tests"]))
+    words.append("{passed} passed, {failed} failed, {skipped} skipped".format(**part["tests"]))
     figures = part.get("figures", {})
     for name in ("migrations", "frames", "lost", "steps", "seed", "homes", "resets", "failures"):
         if name in figures:
@@ -97,15 +96,20 @@ def describe(part):
         yield "    kernel log: " + line
 
 
-def report(folder, key, kernel, *names):
+def report(target, folder, commit, kernel, *files):
     parts = []
-    for name in names:
-        with open(os.path.join(folder, key, name + ".json"), encoding="utf-8") as file:
-            parts.append(json.load(file))
+    for name in files:
+        try:
+            with open(os.path.join(folder, name + ".json"), encoding="utf-8") as file:
+                parts.append(json.load(file))
+        except FileNotFoundError:
+            parts.append({"part": name.rpartition("-")[0], "seconds": 0, "passed": False, "sweeps": {},
+                          "tests": {"passed": 0, "failed": 1, "skipped": 0}, "kernel_log": [],
+                          "notes": ["FAIL did not come to its end"]})
     total = totals(parts)
-    with open(os.path.join(folder, "report.json"), "w", encoding="utf-8") as out:
-        json.dump({"tree": key, "kernel": kernel, "total": total, "parts": parts}, out, indent=1)
-    lines = [f"tree {key}, kernel {kernel}", ""]
+    with open(os.path.join(target, "report.json"), "w", encoding="utf-8") as out:
+        json.dump({"commit": commit, "kernel": kernel, "total": total, "parts": parts}, out, indent=1)
+    lines = [f"commit {commit}, kernel {kernel}", ""]
     for part in parts:
         lines += describe(part)
     lines += ["", f"{total['parts']} parts in {clock(total['seconds'])}: {total['migrations']} migrations, "
@@ -113,7 +117,7 @@ def report(folder, key, kernel, *names):
               f"({total['faults_in_sweeps']} in sweeps, {total['faults_in_steps']} in steps), "
               f"{total['kernel_log_lines']} lines in kernel logs",
               "campaign FAILED: " + " ".join(total["failed"]) if total["failed"] else "campaign passed"]
-    with open(os.path.join(folder, "report.txt"), "w", encoding="utf-8") as out:
+    with open(os.path.join(target, "report.txt"), "w", encoding="utf-8") as out:
         print("\n".join(lines), file=out)
     print("\n".join(lines))
     return 1 if total["failed"] else 0

@@ -119,20 +119,7 @@ cmd_test() {
 	((${#lanes[@]})) || lanes=(debian full)
 	count_guests "${lanes[@]}"
 	begin_count
-	for lane in "${lanes[@]}"; do
-		prepare "$lane"
-		[[ -z $build ]] || ensure_built "$lane"
-	done
-	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test || picks "$glob" nested_mtty_test; then
-		ensure_newer_qemu
-	fi
-	pair_lane "${lanes[@]}"
-	if picks "$glob" "$PAIR" && [[ " ${lanes[*]} " == *" $PAIR_LANE "* ]]; then
-		prepare debian
-		[[ -z $build ]] || ensure_built debian
-		ensure_extra hosts
-		ensure_extra libvirt
-	fi
+	prepare_tests "$glob" "${lanes[@]}"
 	# These use all CPUs themselves.
 	if [[ -n $cargo ]]; then
 		cargo_tests
@@ -144,6 +131,26 @@ cmd_test() {
 	[[ $glob != '*' || -n $args$driver ]] || timed=1
 	run_units "$timed"
 	end_count
+}
+
+# prepare_tests GLOBS LANE...: all that the programs need, unless build is empty
+prepare_tests() {
+	local glob=$1 build=${build-1} lane
+	shift
+	for lane; do
+		prepare "$lane"
+		[[ -z $build ]] || ensure_built "$lane"
+	done
+	if picks "$glob" nested_newer_test || picks "$glob" nested_provider_test || picks "$glob" nested_mtty_test; then
+		ensure_newer_qemu
+	fi
+	pair_lane "$@"
+	if picks "$glob" "$PAIR"; then
+		prepare debian
+		[[ -z $build ]] || ensure_built debian
+		ensure_extra hosts
+		ensure_extra libvirt
+	fi
 }
 
 cmd_conformance() {
@@ -220,13 +227,13 @@ cmd_bench() {
 	rm -f "$BUILD"/bench{,-live}.json
 	if [[ ${BENCH:-} != *hosts* ]]; then
 		show_host "$lane" nested_host guest_twice "$lane" bench 5600 timeout=1800 "args='${BENCH:-}'"
-		keep_figures
+		keep_figures "$BUILD/bench-live.json"
 	fi
 	if [[ -z ${BENCH:-} || $BENCH == *hosts* ]]; then
 		ensure_extra hosts
 		show_host "$lane" nested_host pair_of "$lane" nic guest_twice "$lane" bench 3900 timeout=3600 \
 			"args='${BENCH:--t hosts}'"
-		keep_figures
+		keep_figures "$BUILD/bench-live.json"
 	fi
 	{
 		printf '{"codec":\n'
@@ -238,9 +245,9 @@ cmd_bench() {
 	say 'All figures: build/bench.json'
 }
 
-# Of the test host that has just ended.
+# keep_figures FILE: of the test host that has just ended, appended
 keep_figures() {
-	sed -n 's/^@vmf json //p' "$RUN/output.log" >>"$BUILD/bench-live.json"
+	sed -n 's/^@vmf json //p' "$RUN/output.log" >>"$1"
 	((TOTAL_FAILED == 0))
 }
 
@@ -269,23 +276,23 @@ cmd_hosts() {
 	say 'Every way between two hosts: build/hosts/nic.txt; to one without a NIC: none.txt; of another machine: older.txt'
 }
 
-# The figures are in build/soak.json, too.
+# soak_in LANE MIGRATIONS, walk_in LANE STEPS SEED: in a test host of its own
+soak_in() { guest "$1" soak 7200 timeout=7100 "soak=$2"; }
+walk_in() { guest "$1" walk 14000 timeout=13800 "steps=$2" "seed=$3"; }
+
+# The figures are in build/soak.json, too; or in build/walk.json, with the seed.
 cmd_soak() {
 	local lane=${1:-debian}
 	rm -f "$BUILD/soak.json"
-	show_host "$lane" guest "$lane" soak 7200 timeout=7100 "soak=${SOAK_MIGRATIONS:-1000}"
-	sed -n 's/^@vmf json //p' "$RUN/output.log" >"$BUILD/soak.json"
-	((TOTAL_FAILED == 0))
+	show_host "$lane" soak_in "$lane" "${SOAK_MIGRATIONS:-1000}"
+	keep_figures "$BUILD/soak.json"
 }
 
-# The figures are in build/walk.json, too, with the seed.
 cmd_walk() {
 	local lane=${1:-debug}
 	rm -f "$BUILD/walk.json"
-	show_host "$lane" guest "$lane" walk 14000 timeout=13800 \
-		"steps=${VMF_STEPS:-50000}" "seed=${VMF_SEED:-}"
-	sed -n 's/^@vmf json //p' "$RUN/output.log" >"$BUILD/walk.json"
-	((TOTAL_FAILED == 0))
+	show_host "$lane" walk_in "$lane" "${VMF_STEPS:-50000}" "${VMF_SEED:-}"
+	keep_figures "$BUILD/walk.json"
 }
 
 cmd_fuzz() {
