@@ -384,6 +384,23 @@ TEST_F(dma_log, a_transmit_ring_of_no_length)
 	expect_all_and_then_little(_metadata, &self->lab);
 }
 
+/* The guest comes to that right before it is stopped. */
+TEST_F(dma_log, a_transmit_ring_of_no_length_at_the_stop)
+{
+	struct dma_bitmap bitmap;
+	unsigned int i;
+
+	ASSERT_EQ(0, log_lab_start(&self->lab));
+	vf_write(self->guest->vf, VF_TDLEN(0), 0);
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, log_lab_check_in(&self->lab, DMA_LOG_PAGE, &bitmap));
+	ASSERT_GT(self->guest->oracle.pages, dma_bitmap_count(&bitmap));
+	vf_write(self->guest->vf, VF_TDT(0), 5);
+	ASSERT_EQ(0, mig_set(self->fd, VFIO_DEVICE_STATE_STOP, NULL));
+	ASSERT_EQ(0, log_lab_check_in(&self->lab, DMA_LOG_PAGE, &bitmap));
+	EXPECT_EQ(self->guest->oracle.pages, dma_bitmap_count(&bitmap));
+}
+
 int main(int argc, char **argv)
 {
 	log_lab_or_skip();

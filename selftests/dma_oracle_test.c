@@ -142,6 +142,24 @@ TEST_F(dma_oracle, exactly_once_around)
 	EXPECT_EQ(320, self->guest->frames);
 }
 
+/* A guest that was paused goes on, and is paused again, with no report in between. */
+TEST_F(dma_oracle, stopped_twice)
+{
+	unsigned int i;
+
+	ASSERT_EQ(0, log_lab_start(&self->lab));
+	for (i = 0; i < 4; i++) {
+		ring_guest_clean(self->guest);
+		ring_guest_post(self->guest, 8);
+		ASSERT_TRUE(log_lab_receive(&self->lab, 8));
+		ASSERT_EQ(0, mig_set(self->fd, VFIO_DEVICE_STATE_STOP, NULL));
+		EXPECT_EQ(0, log_lab_check(&self->lab)) {
+			TH_LOG("stopped for the %uth time", i);
+		}
+		ASSERT_EQ(0, mig_set(self->fd, VFIO_DEVICE_STATE_RUNNING, NULL));
+	}
+}
+
 /* One thing that a guest or its VMM may do between reports. */
 static int random_step(struct log_lab *lab)
 {
@@ -199,8 +217,12 @@ TEST_F_TIMEOUT(dma_oracle, random_guests, 90)
 
 	ASSERT_EQ(0, log_lab_start(&self->lab));
 	for (round = 0; round < ROUNDS && now_ns() < end; round++) {
-		for (steps = 1 + random() % 4; steps; steps--)
-			ASSERT_EQ(0, random_step(&self->lab));
+		for (steps = 1 + random() % 4; steps; steps--) {
+			ret = random_step(&self->lab);
+			ASSERT_EQ(0, ret) {
+				TH_LOG("seed %u, round %u", self->seed, round);
+			}
+		}
 		ret = log_lab_check(&self->lab);
 		ASSERT_EQ(0, ret) {
 			TH_LOG("seed %u, round %u, page %d: %u slots, DESCTYPE %u, %u KiB, %u + %u",

@@ -76,7 +76,7 @@ pub(crate) struct Log {
     tx: [TxRegs; QUEUES],
     /// How often the device had become another one when this began.
     loads: u32,
-    /// The device was running when it was looked at last.
+    /// The device has been running since the last report in which it was stopped.
     ran: bool,
     /// Nobody watches.
     blind: bool,
@@ -177,6 +177,8 @@ impl DmaLogging for Igbvf {
         let RunMut::Running(run) = run else {
             return;
         };
+        // There may be no report before it is stopped again.
+        log.ran = true;
         let (_, Some(rx)) = run.parts_mut() else {
             return;
         };
@@ -313,7 +315,7 @@ impl Log {
 
         self.ran = runs;
         for (last, now) in self.tx.iter_mut().zip(tx) {
-            if !last.is_same_ring(&now) || runs && now.is_boundless() {
+            if !last.is_same_ring(&now) || (runs || just_stopped) && now.is_boundless() {
                 self.pages.mark_all();
             }
             // Of a queue that is on it is not known which descriptors are still to be written back.
