@@ -80,24 +80,34 @@ static int run_vmm(int tell)
 		pause();
 }
 
-FIXTURE_SETUP(fault)
+/* Returns a VMM that has come to where it tells that it is. */
+static pid_t begin_vmm(int (*run)(int tell))
 {
+	bool there;
 	int tell[2];
+	pid_t vmm;
 	char c;
 
-	self->bdf = vf_bdf(0);
-	ASSERT_EQ(0, pipe(tell));
-	self->vmm = fork();
-	ASSERT_LE(0, self->vmm);
-	if (!self->vmm) {
+	if (pipe(tell))
+		return -errno;
+	vmm = fork();
+	if (!vmm) {
 		close(tell[0]);
-		_exit(-run_vmm(tell[1]));
+		_exit(-run(tell[1]));
 	}
 	close(tell[1]);
-	ASSERT_EQ(1, read(tell[0], &c, 1)) {
+	there = read(tell[0], &c, 1) == 1;
+	close(tell[0]);
+	return there ? vmm : -ECHILD;
+}
+
+FIXTURE_SETUP(fault)
+{
+	self->bdf = vf_bdf(0);
+	self->vmm = begin_vmm(run_vmm);
+	ASSERT_LT(0, self->vmm) {
 		TH_LOG("the VMM does not wait in a fault");
 	}
-	close(tell[0]);
 }
 
 static bool end_vmm(pid_t *vmm)
@@ -241,6 +251,75 @@ TEST_F_TIMEOUT(fault, functions_can_be_removed, 90)
 	for (i = 0; i < VF_MAX; i++)
 		ASSERT_TRUE(bind_driver(vf_bdf(i), driver_name()));
 	ASSERT_EQ(0, pf_wait_link(true));
+	expect_works(_metadata, self->bdf);
+}
+
+/* A VMM that has the device's DMA logged, and is asleep: with it is the task that watches. */
+FIXTURE(asleep) {
+	pid_t vmm;
+	const char *bdf;
+};
+
+static int run_logging(int tell)
+{
+	struct ring_guest guest;
+	struct vf *vf;
+	int ret;
+
+	ring_guest_init(&guest, LOG_LAB_RAM, guest_mac);
+	vf = vf_open_mode(vf_bdf(0), MODE_IOMMUFD, &guest.ram);
+	ret = dma_log_start_simple(vf_fd(vf), guest.ram.iova, guest.ram.size);
+	if (ret)
+		return ret;
+	if (write(tell, "l", 1) != 1)
+		return -errno;
+	for (;;)
+		pause();
+}
+
+FIXTURE_SETUP(asleep)
+{
+	self->bdf = vf_bdf(0);
+	self->vmm = begin_vmm(run_logging);
+	ASSERT_LT(0, self->vmm);
+	ASSERT_EQ(0, kill(self->vmm, SIGSTOP));
+	ASSERT_EQ(self->vmm, waitpid(self->vmm, NULL, WUNTRACED));
+}
+
+FIXTURE_TEARDOWN(asleep)
+{
+	EXPECT_TRUE(end_vmm(&self->vmm));
+}
+
+static int reset_function(void *bdf)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/reset", (char *)bdf);
+	return sysfs_write(path, "1");
+}
+
+static int runs(void *path)
+{
+	char state[32] = "";
+
+	return sysfs_read(path, state, sizeof(state)) && !strncmp(state, "RUNNING\n", 8) ?
+	       0 : -EPROTO;
+}
+
+/* What the reset leaves to do waits for that task, and nobody who looks does it. */
+TEST_F_TIMEOUT(asleep, state_of_a_device_that_was_reset, 60)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/vfio/%s/migration/state", self->bdf);
+	if (access(path, F_OK))
+		SKIP(return, "no CONFIG_VFIO_DEBUGFS");
+	ASSERT_EQ(0, deadline_call(reset_function, (void *)self->bdf, BIND_MS));
+	EXPECT_EQ(0, deadline_call(runs, path, FILE_MS)) {
+		TH_LOG("the state waits for the VMM");
+	}
+	ASSERT_TRUE(end_vmm(&self->vmm));
 	expect_works(_metadata, self->bdf);
 }
 

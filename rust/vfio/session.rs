@@ -3,6 +3,7 @@
 //! The time between open and close, and the lock over it.
 
 use crate::{
+    bindings,
     bus::Bus,
     device::NOT_OPEN,
     dma_logging::{
@@ -171,28 +172,18 @@ impl<T: Driver> Device<T> {
     }
 
     /// Returns the state of the uAPI. If an arc, a load or a trap is under way, it is that of before: it
-    /// may take as long as a guest likes, and anybody may ask, through debugfs.
+    /// may take as long as a guest likes, and anybody may ask, through debugfs. For the same reason
+    /// nothing is done for the answer: after a reset that is not settled it is what that comes to.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`]: the device is not open.
     pub(crate) fn shown_state(&self) -> Result<u32> {
-        let shown = || match self.inner.shown_state.load(Relaxed) {
+        match self.inner.shown_state.load(Relaxed) {
             NOT_OPEN => Err(ENODEV),
-            state => Ok(state),
-        };
-        let state = shown()?;
-
-        if self.inner.shown_epoch.load(Relaxed) == self.epoch() {
-            return Ok(state);
+            state if self.inner.shown_epoch.load(Relaxed) == self.epoch() => Ok(state),
+            _ => Ok(bindings::vfio_device_mig_state_VFIO_DEVICE_STATE_RUNNING),
         }
-        // A reset that nobody has settled yet.
-        if let Some(mut guard) = self.inner.session.try_lock() {
-            if let Ok((_awake, dev, session)) = self.settled(&mut guard) {
-                T::Migration::publish(dev, Some(&session.migration));
-            }
-        }
-        shown()
     }
 
     /// Takes note of a write to config space, which may have reset the function.
