@@ -179,7 +179,9 @@ TEST_F(attach, what_the_device_is_attached_to)
 	ASSERT_NE(ioas, hwpt);
 	EXPECT_FALSE(logs_everything(&self->lab));
 
+	/* One that fails does not attach what was not. */
 	ASSERT_EQ(0, ioctl(self->fd, VFIO_DEVICE_DETACH_IOMMUFD_PT, &detach));
+	EXPECT_GT(0, vf_attach_to(self->fd, &none));
 	EXPECT_TRUE(logs_everything(&self->lab));
 	ASSERT_EQ(0, vf_attach_to(self->fd, &ioas));
 	ioas = self->guest->vf->iommu->ioas_id;

@@ -81,8 +81,11 @@ impl<T: Driver<Bus = Pci>> Device<T> {
             let last = memory.detach();
             let result = bindings::vfio_iommufd_physical_attach_ioas(vdev, pt_id);
 
-            // If it fails, the device stays where it was.
-            memory.attach((*vdev).dev, if result == 0 { id } else { last });
+            // If it fails, the device stays where it was, which may be nowhere.
+            let now = if result == 0 { id } else { last };
+            if now != 0 {
+                memory.attach((*vdev).dev, now);
+            }
             result
         }
     }
