@@ -71,6 +71,24 @@ TEST_F(page, what_a_stopped_device_is_told_waits)
 	EXPECT_EQ(5, vf_read(vf, VF_RDT(1)));
 }
 
+/* What a save has the device know of its setup is not what it runs with. */
+TEST_F(page, a_ring_moved_and_moved_back)
+{
+	struct testnet *net = &self->net;
+	struct vf *vf = net->guest.vf;
+	u32 base = vf_read(vf, VF_RDBAL(0));
+	struct mig_buf stream = { 0 };
+
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_STOP));
+	vf_write(vf, VF_RDBAL(0), base + 0x10000);
+	ASSERT_EQ(0, mig_save(vf_fd(vf), &stream));
+	vf_write(vf, VF_RDBAL(0), base);
+	ASSERT_EQ(0, testnet_set(net, VFIO_DEVICE_STATE_RUNNING));
+	EXPECT_EQ(base, vf_ask(vf, VF_RDBAL(0)));
+	EXPECT_TRUE(testnet_go_around(net));
+	mig_buf_free(&stream);
+}
+
 /* Each time the log begins or ends the mapping is another one, with traffic on all paths. */
 TEST_F_TIMEOUT(page, traffic_while_it_changes, 900)
 {

@@ -165,9 +165,9 @@ impl RxPage {
 
     /// Tells a stopped device how the guest has set its queues up meanwhile: registers keep of it what
     /// they can. What starts them waits.
-    pub(crate) fn settle_setup(&self, dev: &Device, bar: Bar<'_>) {
+    pub(crate) fn settle_setup(&mut self, dev: &Device, bar: Bar<'_>) {
         let memory: Copy<'_> = self.taken.memory(dev);
-        let [first, second] = &*self.told;
+        let [first, second] = &mut *self.told;
 
         first.settle_setup::<0>(bar, memory);
         second.settle_setup::<1>(bar, memory);

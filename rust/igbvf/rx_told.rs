@@ -135,12 +135,14 @@ impl Told {
         Ok(())
     }
 
-    /// What was told stays, so that the queue is set up as any other when the device goes on.
-    pub(crate) fn settle_setup<const N: usize>(&self, bar: Bar<'_>, memory: Copy<'_>) {
+    /// The queue counts as off then, so that it is set up as any other when the device goes on, also if
+    /// the guest has it by then as it was.
+    pub(crate) fn settle_setup<const N: usize>(&mut self, bar: Bar<'_>, memory: Copy<'_>) {
         let now = guest::<N>(memory);
 
         if !now.is_set_up_as(&self.regs) {
-            write_setup::<N>(bar, memory, &now);
+            self.regs = write_setup::<N>(bar, memory, &now);
+            self.switch_off();
         }
     }
 

@@ -112,9 +112,10 @@ fn startable(dev: &Device, state: &State) -> Result {
     Ok(())
 }
 
-fn read_stopped(dev: &Device, bar: Bar<'_>, stopped: &Stopped) -> Result<KBox<State>> {
-    let held = stopped.held();
+fn read_stopped(dev: &Device, bar: Bar<'_>, stopped: &mut Stopped) -> Result<KBox<State>> {
+    let (_, held) = stopped.parts_mut();
     held.rx.settle_setup(dev, bar);
+    let held = stopped.held();
     let hidden = Hidden {
         rx: held.rx.guest(dev),
         txdctl: held.txdctl,
