@@ -339,7 +339,7 @@ static const struct budget {
 	{ false, "RUNNING", "RUNNING_P2P", 43, 14, 0 },
 	{ false, "RUNNING_P2P", "STOP", 0, 0, 0 },
 	{ false, "STOP", "STOP_COPY", 49, 0, 0 },
-	{ true, "RUNNING", "RUNNING_P2P", 29, 12, 0 },
+	{ true, "RUNNING", "RUNNING_P2P", 37, 12, 0 },
 	{ true, "RUNNING_P2P", "STOP", 0, 0, 0 },
 	{ true, "STOP", "RESUMING", 0, 0, 0 },
 	{ true, "LOAD", "LOAD", 56, 78, 40 },

@@ -122,7 +122,6 @@ impl Held {
 ///
 /// - [`ETIMEDOUT`]: a queue does not stop.
 pub(crate) fn stop(dev: &Device, bar: Bar<'_>, held: &mut Held) -> Result {
-    let [rx0, rx1] = held.rx.told();
     let [tx0, tx1] = held.txdctl;
 
     // Receive first: what still arrives may make the guest send, never the other way round.
@@ -130,11 +129,8 @@ pub(crate) fn stop(dev: &Device, bar: Bar<'_>, held: &mut Held) -> Result {
     stop_rx::<1>(bar)?;
     stop_tx::<0>(bar, tx0)?;
     stop_tx::<1>(bar, tx1)?;
-    if [rx0, rx1].iter().any(Rx::is_enabled)
-        || [tx0, tx1].iter().any(|&value| TXDCTL::from(value).enable())
-    {
-        settle(bar, dev.data().heads())?;
-    }
+    // Also if all were off: the guest may have switched them off just now.
+    settle(bar, dev.data().heads())?;
     held.rx.note_heads(dev, bar);
     Ok(())
 }
