@@ -114,12 +114,16 @@ impl<T: Driver, K: Keeper<T>> Vtable<T, K> {
                 Some(more) => Some(first..=first.checked_add(more).ok_or(EINVAL)?),
                 None => None,
             };
+            let last = iova.as_ref().map_or(first, |iova| *iova.end());
             K::read_and_clear(dev, iova, &mut dirty)?;
             for range in dirty.iter() {
-                let start = usize::try_from(*range.start())?;
-                let len = usize::try_from(range.end() - range.start())?
-                    .checked_add(1)
-                    .ok_or(EINVAL)?;
+                // The bitmap ends with what was asked for, whatever the driver has found.
+                let (first, last) = (first.max(*range.start()), last.min(*range.end()));
+                let Some(more) = last.checked_sub(first) else {
+                    continue;
+                };
+                let start = usize::try_from(first)?;
+                let len = usize::try_from(more)?.checked_add(1).ok_or(EINVAL)?;
                 // May fault in the user's bitmap: no lock of ours is held.
                 //
                 // SAFETY: `bitmap` is the core's, which has asked for this range.
