@@ -275,8 +275,8 @@ TEST_F(data, precopy_info)
 {
 	struct vfio_precopy_info info;
 	size_t left = self->initial;
+	int data_fd, next_fd;
 	char buf[64];
-	int data_fd;
 	ssize_t n;
 
 	ASSERT_EQ(0, mig_set(self->fd, PRE_COPY, &data_fd));
@@ -311,7 +311,12 @@ TEST_F(data, precopy_info)
 	ASSERT_EQ(0, mig_set(self->fd, STOP_COPY, NULL));
 	EXPECT_EQ(-EINVAL, precopy_info(data_fd, sizeof(info), &info));
 	ASSERT_EQ(0, mig_set(self->fd, STOP, NULL));
+	EXPECT_EQ(-EINVAL, precopy_info(data_fd, sizeof(info), &info));
+	/* A stream that is over is not the next one. */
+	ASSERT_EQ(0, mig_set(self->fd, PRE_COPY, &next_fd));
 	EXPECT_EQ(-ENODEV, precopy_info(data_fd, sizeof(info), &info));
+	EXPECT_EQ(0, precopy_info(next_fd, sizeof(info), &info));
+	close(next_fd);
 	close(data_fd);
 }
 

@@ -278,7 +278,7 @@ fn write<T: Migration>(
 /// - [`ENOTTY`]: another command.
 /// - [`EFAULT`]: the user's structure.
 /// - [`EINVAL`]: `argsz` is too small, or the device is not in a PRE_COPY state.
-/// - [`ENODEV`]: the session is over.
+/// - [`ENODEV`]: the device is, for another stream; or it is not open.
 /// - whatever the driver gives when it is asked for more.
 fn precopy_info<T: Migration>(this: &DataFile<T, T::Saving>, cmd: c_uint, arg: UserPtr) -> Result {
     if cmd != VFIO_MIG_GET_PRECOPY_INFO {
@@ -293,13 +293,10 @@ fn precopy_info<T: Migration>(this: &DataFile<T, T::Saving>, cmd: c_uint, arg: U
     }
 
     let (info, v2) = this.dev.with_session(|dev, session| {
-        let Some(live) = this.live(&session.migration) else {
-            return Err(if this.with(|_| ()).is_some() {
-                EINVAL
-            } else {
-                ENODEV
-            });
-        };
+        if session.migration.precopy_link().is_none() {
+            return Err(EINVAL);
+        }
+        let live = this.live(&session.migration).ok_or(ENODEV)?;
         this.refresh(dev, live)?;
         let info = this.with(|stream| stream.precopy_info()).ok_or(ENODEV)?;
         Ok((info, dev.precopy_info_v2()))
