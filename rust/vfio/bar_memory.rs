@@ -4,7 +4,7 @@
 
 use core::mem::size_of;
 use kernel::{
-    alloc::flags::GFP_KERNEL,
+    alloc::flags::GFP_KERNEL_ACCOUNT,
     io::{
         Io,
         Region,
@@ -58,7 +58,7 @@ impl BarMemory {
     pub(crate) fn new(len: u64) -> Result<Self> {
         // INVARIANT: It is private, and nothing here resizes it.
         Ok(Self {
-            bytes: VVec::from_elem(0, usize::try_from(len)?, GFP_KERNEL)?,
+            bytes: VVec::from_elem(0, usize::try_from(len)?, GFP_KERNEL_ACCOUNT)?,
         })
     }
 
