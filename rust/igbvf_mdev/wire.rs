@@ -37,10 +37,10 @@ use kernel::{
         Arc,
         Mutex, //
     },
-    time::Delta,
-    workqueue, //
+    time::Delta, //
 };
 use tap::{
+    Closing,
     Tap,
     Wake,
     Watch, //
@@ -122,16 +122,18 @@ pub(crate) struct Line {
     desk: Mutex<Desk>,
     #[pin]
     far: Mutex<Far>,
+    closing: Closing,
 }
 
 impl Line {
-    pub(crate) fn new() -> impl PinInit<Self> {
-        pin_init!(Self {
+    pub(crate) fn new() -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
             running: Atomic::new(false),
             new: Atomic::new(false),
             desk <- new_mutex!(Desk::default(), "igbvf_mdev::desk"),
             far <- new_mutex!(Far::default(), "igbvf_mdev::far"),
-        })
+            closing: Closing::new()?,
+        }? Error)
     }
 
     /// Takes a TAP device of the current process, or lets go of the one there is.
@@ -300,8 +302,7 @@ impl Line {
 
     /// Gives back what a round has worked with.
     ///
-    /// It may be the last user of the file. What that leaves to do is done when a task goes back to user
-    /// space, which the one that is here never does.
+    /// It may be the last user of the file, and the task that is here cannot close it.
     fn let_go(&self, tap: Arc<Tap>) {
         let far = self.far.lock();
 
@@ -311,8 +312,7 @@ impl Line {
             return;
         }
         drop(far);
-        // Without memory it is left until the device is closed.
-        let _ = workqueue::system().try_spawn(GFP_KERNEL, move || drop(tap));
+        self.closing.drop_soon(tap);
     }
 }
 

@@ -12,11 +12,15 @@
 
 #![crate_name = "tap"]
 
+mod closing;
 mod wait;
 
-pub use self::wait::{
-    Wake,
-    Watch, //
+pub use self::{
+    closing::Closing,
+    wait::{
+        Wake,
+        Watch, //
+    }, //
 };
 
 use core::ptr::NonNull;
