@@ -130,8 +130,8 @@ impl TxQueue {
 
     /// Sends frames from the head up to `tail`.
     ///
-    /// No frame is begun once `budget` descriptors were looked at; the last one can have up to
-    /// [`FRAME_DESCRIPTORS`]. `scratch` holds one frame, see [`SCRATCH_LEN`].
+    /// No frame is begun once `budget` descriptors were looked at, or segments cut; the last one can
+    /// have up to [`FRAME_DESCRIPTORS`]. `scratch` holds one frame, see [`SCRATCH_LEN`].
     pub fn run<M: Memory + ?Sized, W: Wire + ?Sized>(
         &mut self,
         tail: u32,
@@ -154,7 +154,7 @@ impl TxQueue {
             if self.ring.head == tail {
                 return work;
             }
-            if work.descriptors >= budget {
+            if work.used() >= budget {
                 work.stop = Stop::Budget;
                 return work;
             }
@@ -205,7 +205,7 @@ impl TxQueue {
         }
         let mut index = self.ring.advance(self.ring.head, self.skipped);
         while index != tail {
-            if work.descriptors >= budget {
+            if work.used() >= budget {
                 return Err(Stop::Budget);
             }
             let descriptor = self.ring.read(index, memory).map_err(|_| Stop::Fault)?;
@@ -242,7 +242,9 @@ impl TxQueue {
             (None, None) => Err((|faults| &mut faults.long) as Reason),
             (None, Some(buffer)) => self
                 .prepare(&frame, &mut slots, tail, memory, buffer)
-                .and_then(|prepared| transmit(&prepared, buffer, filters, wire)),
+                .and_then(|prepared| {
+                    transmit(&prepared, buffer, filters, wire, &mut work.segments)
+                }),
         };
         // Also if the frame is to be sent later, so that what is recovered is looked for once.
         self.slots = slots;
@@ -382,6 +384,7 @@ fn transmit<W: Wire + ?Sized>(
     buffer: &mut [u8],
     filters: &Filters,
     wire: &mut W,
+    segments: &mut u32,
 ) -> Result<Option<Counts>, Reason> {
     let frame = buffer.get_mut(prepared.start..).unwrap_or_default();
     if !filters.sends(frame) {
@@ -389,11 +392,14 @@ fn transmit<W: Wire + ?Sized>(
     }
     let sent = match &prepared.cut {
         None => wire.send(&prepared.header, frame).is_ok(),
-        Some(cut) => match segment::send(cut, frame, wire) {
-            Outcome::Sent => true,
-            Outcome::Full => false,
-            Outcome::Lost => return Err(|faults| &mut faults.lost),
-        },
+        Some(cut) => {
+            *segments = segments.saturating_add(prepared.counts.tx_packets);
+            match segment::send(cut, frame, wire) {
+                Outcome::Sent => true,
+                Outcome::Full => false,
+                Outcome::Lost => return Err(|faults| &mut faults.lost),
+            }
+        }
     };
     Ok(sent.then_some(prepared.counts))
 }

@@ -236,6 +236,29 @@ fn a_tunnel_into_a_full_network() {
     assert_eq!(machine.r(TX + HEAD), machine.next);
 }
 
+/// A frame of three descriptors can be as much work as thousands of frames.
+#[test]
+fn segments_count_against_the_budget() {
+    let mut machine = machine();
+    let (frame, context) = tunnel(true, 3000, 1000);
+    for _ in 0..4 {
+        machine.queue(&frame, &[], Some(context), TSE, TXSM | IXSM);
+    }
+    machine.w(TX + TAIL, machine.next);
+    machine.net.room = 100;
+    for (budget, frames) in [(1, 1), (5, 2), (6, 4)] {
+        let work = machine.run(budget);
+        assert_eq!(machine.net.frames.len(), 3 * frames);
+        assert_eq!(machine.r(TX + HEAD), 2 * frames as u32);
+        let stop = if frames == 4 {
+            Stop::Idle
+        } else {
+            Stop::Budget
+        };
+        assert_eq!((work.stop, work.segments % 3), (stop, 0));
+    }
+}
+
 #[test]
 fn packets_that_are_too_long_for_ip() {
     let mut machine = machine();

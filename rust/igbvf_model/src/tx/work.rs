@@ -32,6 +32,15 @@ pub struct TxWork {
     pub counts: Counts,
     /// Descriptors that were looked at.
     pub descriptors: u32,
+    /// Segments that were cut here: a frame can be as much work as thousands.
+    pub segments: u32,
+}
+
+impl TxWork {
+    /// Returns what was used of a budget.
+    pub fn used(&self) -> u32 {
+        self.descriptors.saturating_add(self.segments)
+    }
 }
 
 /// Frames that were dropped, and other faults of the guest; the counters wrap.

@@ -144,7 +144,7 @@ impl World {
         let most = budget + FRAME_DESCRIPTORS;
         assert!(work.descriptors <= most);
         assert!(self.ram.reads <= 2 * most as usize + RECOVERIES);
-        assert!(work.stop != Stop::Budget || work.descriptors >= budget);
+        assert!(work.stop != Stop::Budget || work.used() >= budget);
         assert!(work.stop != Stop::WireFull || wire.room == 0);
         self.reached.add(wire.reached);
         self.reached.full += usize::from(work.stop == Stop::WireFull);
