@@ -266,7 +266,7 @@ fn in_one_piece(image: Image<'_>) -> io::Result<Vec<Found>> {
     let mut found = Vec::new();
     let mut search = Search::new(image, &vmf::registry::MAGIC);
     while let Some(start) = search.next()? {
-        let mut scanner = Scanner::new(image.from(start));
+        let mut scanner = Scanner::strict(image.from(start));
         while !scanner.done() && scanner.next()?.is_some() {}
         let len = scanner.known();
         search.skip_to(start.saturating_add(len));

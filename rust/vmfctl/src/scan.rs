@@ -60,6 +60,8 @@ pub(crate) struct Scanner<R> {
     crc: u32,
     sections: u32,
     generations: u32,
+    /// Nothing behind a header that cannot be right is looked at.
+    strict: bool,
     /// What is wrong, in the order of the stream.
     pub(crate) damage: Vec<Error>,
 }
@@ -67,6 +69,7 @@ pub(crate) struct Scanner<R> {
 impl<R: Read> Scanner<R> {
     pub(crate) fn new(input: R) -> Self {
         Self {
+            strict: false,
             input,
             state: State::Start,
             ahead: Vec::new(),
@@ -76,6 +79,14 @@ impl<R: Read> Scanner<R> {
             sections: 0,
             generations: 0,
             damage: Vec::new(),
+        }
+    }
+
+    /// Reads what may be a stream and may be anything: no more than what it says by right.
+    pub(crate) fn strict(input: R) -> Self {
+        Self {
+            strict: true,
+            ..Self::new(input)
         }
     }
 
@@ -206,6 +217,9 @@ impl<R: Read> Scanner<R> {
         let length = told.length;
         if length > registry::PAYLOAD_MAX.into() {
             self.damage(Code::MsgSize, "section length", start, Some(id));
+            return Ok(Some(self.give_up(bytes)));
+        }
+        if self.strict && !believed {
             return Ok(Some(self.give_up(bytes)));
         }
         let length = usize::try_from(length).unwrap_or(0);

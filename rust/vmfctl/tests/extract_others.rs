@@ -204,6 +204,23 @@ fn hostile_memory() {
     for _ in 0..1 << 13 {
         magic.extend(vmf::registry::MAGIC);
     }
+    // More blocks than would fit in memory, if there were more of them.
+    let mut many = Qemu::new();
+    many.put(&[2, 0, 0, 0, 1]);
+    for _ in 0..=1 << 20 {
+        many.flag(DATA).flag(1).put(&[0]);
+    }
+    // Blocks that are empty, which QEMU writes none of.
+    let mut empty = Qemu::new();
+    empty.put(&[2, 0, 0, 0, 1]);
+    for _ in 0..1 << 17 {
+        empty.flag(DATA).flag(0);
+    }
+    empty.flag(END).footer(1);
+    // Starts of streams of ours, with a section each that is said to be long.
+    let mut start_of = stream()[..vmf::FileHeader::LEN + vmf::SectionHeader::LEN].to_vec();
+    start_of[vmf::FileHeader::LEN + 16..][..8].copy_from_slice(&(1_u64 << 20).to_le_bytes());
+    let starts = start_of.repeat(1 << 15);
     let mut giant = Qemu::new();
     giant
         .put(&[2, 0, 0, 0, 1])
@@ -215,10 +232,14 @@ fn hostile_memory() {
         ("chain", chain.0),
         ("flags", flags.0),
         ("magic", magic),
+        ("many", many.0),
+        ("empty", empty.0),
+        ("starts", starts),
         ("giant", giant.0),
     ] {
         let said = vmfctl(&["extract", &write(&dir, name, bytes)]);
-        assert_eq!(said.code, 1, "{name}: {}", said.out);
+        let code = if name == "many" { 3 } else { 1 };
+        assert_eq!(said.code, code, "{name}: {}", said.out);
     }
     assert!(start.elapsed().as_secs() < 300);
 }

@@ -49,6 +49,8 @@ fn walk(registry: &Registry, json: &Json, path: String, found: &mut Vec<(String,
     match json {
         Json::Object(map) => {
             for (key, value) in map {
+                // It must not control the terminal.
+                let key = key.escape_debug();
                 walk(registry, value, format!("{path}/{key}"), found);
             }
         }

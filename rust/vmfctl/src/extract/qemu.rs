@@ -125,6 +125,10 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
     Ok(found)
 }
 
+/// How many blocks are kept in mind at a time. QEMU's have up to 1 MiB each, and what a device has at a
+/// time; a guest can have written more of them to its memory than would fit in that of this host.
+const BLOCKS_MAX: usize = 1 << 20;
+
 /// What is known of blocks that are one behind the other, so that none is followed twice: a guest can
 /// have written any number of them to its memory.
 #[derive(Default)]
@@ -156,11 +160,18 @@ impl Chains {
             if let Some(end) = self.ends.get(&at) {
                 break *end;
             }
-            match read::<Block>(image, at)?.filter(|block| block.flag == FLAG_DATA_STATE) {
+            // QEMU writes none that is empty.
+            let block: Option<Block> = read(image, at)?;
+            match block.filter(|block| block.flag == FLAG_DATA_STATE && block.len != 0) {
                 None => break Some(at),
                 Some(block) => {
                     let data = at.saturating_add(size_of::<Block>() as u64);
                     blocks.push((at, data, block.len.get()));
+                    if blocks.len().saturating_add(self.ends.len()) > BLOCKS_MAX {
+                        return Err(io::Error::other(
+                            "more blocks of state, one behind the other, than a device has",
+                        ));
+                    }
                     at = data.saturating_add(block.len.get());
                     if at > image.len {
                         break None;
@@ -173,6 +184,8 @@ impl Chains {
             None => None,
         };
         let Some(behind) = whole else {
+            // Nothing comes back to what is before this one.
+            self.ends = self.ends.split_off(&first);
             self.ends.extend(blocks.iter().map(|(at, ..)| (*at, end)));
             return Ok(None);
         };
