@@ -12,6 +12,7 @@ pub(crate) use self::others::Other;
 use std::{io::Read, io::Write};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::{
     cli::{Form, Io},
@@ -90,11 +91,25 @@ impl Inventory {
         } else {
             serde_norway::from_str(&text).map_err(|error| wrong(&error))?
         };
-        if inventory.document == DOCUMENT {
-            Ok(inventory)
-        } else {
-            Err(wrong(&format!("document {:?}", inventory.document)))
+        if inventory.document != DOCUMENT {
+            return Err(wrong(&format!("document {:?}", inventory.document)));
         }
+        // What another host calls itself and its devices is shown, and must not control the terminal.
+        let shown = serde_json::to_value(&inventory).map_err(|error| wrong(&error))?;
+        match controls(&shown) {
+            Some(text) => Err(wrong(&format!("control characters in {text:?}"))),
+            None => Ok(inventory),
+        }
+    }
+}
+
+/// The first text with a control character.
+fn controls(json: &Json) -> Option<&str> {
+    match json {
+        Json::String(text) => text.contains(char::is_control).then_some(text),
+        Json::Array(list) => list.iter().find_map(controls),
+        Json::Object(map) => map.values().find_map(controls),
+        _ => None,
     }
 }
 

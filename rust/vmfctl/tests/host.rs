@@ -310,6 +310,12 @@ fn matrix_of_hosts() {
     let said = vmfctl(&["matrix", &bad]);
     assert_eq!(said.code, 3);
     said.has("neither a descriptor nor what \"vmfctl inventory\" writes");
+    // What another host says of itself is shown.
+    let text = std::fs::read_to_string(&small).unwrap();
+    let text = text.replace("\"small\"", "\"\\u001b]0;small\\u0007\"");
+    let said = vmfctl(&["matrix", &large, &write(&a, "escape.json", text)]);
+    assert_eq!(said.code, 3);
+    said.has("control characters in \"\\u{1b}]0;small\\u{7}\"");
 }
 
 /// What a function shows that differs from the registry in its DEVCAP.
