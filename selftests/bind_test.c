@@ -22,6 +22,7 @@
 #include "kselftest_harness.h"
 
 #define ALIAS	"alias=vfio_pci:v00008086d000010CA"
+#define BRIDGE	"0000:00:00.0"	/* of the host: no driver wants it */
 
 FIXTURE(bind) {
 	const char *bdf;
@@ -88,6 +89,21 @@ TEST_F(bind, only_by_driver_override)
 	ASSERT_EQ(0, override_driver(self->bdf, driver_name()));
 	EXPECT_EQ(0, probe_driver(self->bdf));
 	EXPECT_STREQ(driver_name(), bound_to(self->bdf));
+}
+
+/* What is overridden is any device, and the first thing that is looked at is what it is. */
+TEST(another_device_is_refused)
+{
+	char path[128];
+
+	if (!strcmp(driver_name(), "vfio-pci"))
+		SKIP(return, "%s takes any device", driver_name());
+	ASSERT_STREQ("", bound_to(BRIDGE));
+	ASSERT_EQ(0, override_driver(BRIDGE, driver_name()));
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/bind", driver_name());
+	EXPECT_EQ(-ENODEV, sysfs_write(path, BRIDGE));
+	EXPECT_STREQ("", bound_to(BRIDGE));
+	EXPECT_EQ(0, override_driver(BRIDGE, ""));
 }
 
 TEST_F(bind, plain_vfio_pci_and_back)
