@@ -274,7 +274,7 @@ TEST_F(interrupts, one_spurious_interrupt_at_most)
  */
 static bool put_off(struct testnet *net, unsigned int *once)
 {
-	u32 head = vf_read(net->guest.vf, VF_RDH(0));
+	u32 head = vf_ask(net->guest.vf, VF_RDH(0));
 	struct vf *vf = net->guest.vf;
 	bool ok;
 
