@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The hook of Documentation/admin-guide, that libvirt calls at the destination of a
-# migration: with real VFs, a plan, and the XML of a guest that gets the second of them.
+# migration: with real VFs, a plan, and the XML of a guest that gets the second of them, and a
+# function in software.
 
 set -u
 # shellcheck disable=SC2086 # the names have no spaces
 set -- $VMF_VFS
 a=$1 b=$2
+uuid=82576000-0000-4000-8000-000000000004
+type=/sys/class/mdev_bus/igbvf_mdev/mdev_supported_types/igbvf_mdev-82576vf
 dir=$(mktemp -d)
 cd "$dir" || exit 1
 sysfs=/sys/bus/pci/devices
@@ -39,6 +42,12 @@ xml_address() {
 }
 
 mkdir plans
+if [ ! -e $type ]; then
+	echo '1..0 # SKIP this kernel has no mediated devices'
+	exit 4
+fi
+echo $uuid >$type/create || exit 1
+trap 'echo 1 >/sys/bus/mdev/devices/$uuid/remove' EXIT
 cat "$sysfs/$a/migration_format/descriptor" >good
 # A queue too many, with the CRCs made right.
 vmfctl decode --json good 2>/dev/null |
@@ -57,21 +66,31 @@ cat >guest.xml <<-END
 	    <source>$(xml_address "$b")</source>
 	    <address type='pci' domain='0x0000' bus='0x00' slot='0x03' function='0x0'/>
 	  </hostdev>
+	  <hostdev mode='subsystem' type='mdev' managed='no' model='vfio-pci' display='off'>
+	    <source><address uuid='$uuid'/></source>
+	    <address type='pci' domain='0x0000' bus='0x00' slot='0x04' function='0x0'/>
+	  </hostdev>
 	</devices></domain>
 END
 
 echo 'TAP version 13'
-echo '1..11'
+echo '1..17'
 guest=guest operation=migrate
 ok no_plan 0
 ok descriptor_in_a_file 0 '# a comment' "$b $dir/good"
 ok descriptor_from_the_source 0 "$b ssh:source:$a"
+ok software_from_a_vf 0 "$uuid ssh:source:$a" "$b $dir/good"
+ok vf_from_software 0 "$b ssh:source:$uuid"
 reason='refused: EDOM .*rx-queues'
 ok driver_refuses 1 "$b $dir/bad"
+ok software_refuses 1 "$uuid $dir/bad"
 reason='no descriptor in'
 ok no_descriptor 1 "$b $dir/nowhere"
 reason='no descriptor of'
 ok source_does_not_answer 1 "$b ssh:nowhere:$a"
+ok software_does_not_answer 1 "$b ssh:nowhere:$uuid"
+reason='neither a file nor'
+ok no_place 1 "$b ssh:source:82576000"
 reason='does not get'
 ok not_a_device_of_the_guest 1 "$a $dir/good"
 operation=start
@@ -83,7 +102,9 @@ guest=guest
 echo VMF_UNPLANNED=refuse >>conf
 reason='nothing in'
 ok unplanned_is_refused 1
-ok planned_is_not 0 "$b $dir/good"
+reason="nothing in .*$uuid"
+ok unplanned_software_is_refused 1 "$b $dir/good"
+ok planned_is_not 0 "$b $dir/good" "$uuid $dir/good"
 
 cd / && rm -rf "$dir"
 [ $failed = 0 ]

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # Hook of libvirt for the destination: refuses a migration before it begins if a VF
-# of this host would not take the state. Goes to /etc/libvirt/hooks/qemu.d/, executable.
+# of this host, or a function in software, would not take the state. Goes to
+# /etc/libvirt/hooks/qemu.d/, executable.
 #
-# What the guest's VFs come from is in a file that is put here ahead of the migration,
-# $VMF_PLANS/GUEST.plan, with one line for each VF:
+# What the guest's functions come from is in a file that is put here ahead of the
+# migration, $VMF_PLANS/GUEST.plan, with one line for each, by its PCI address, or by its
+# UUID if it is in software:
 #
-#	BDF-HERE FILE			a descriptor that was copied ahead
-#	BDF-HERE ssh:HOST:BDF-THERE	read it from the source now
+#	HERE FILE		a descriptor that was copied ahead
+#	HERE ssh:HOST:THERE	read it from the source now
 #
 # By hand, with a configuration of your own:
 #
@@ -25,7 +27,7 @@ VMFCTL=vmfctl
 VMF_PLANS=/run/vmf
 VMF_SYSFS=/sys
 VMF_SSH='ssh -o BatchMode=yes -o ConnectTimeout=5'
-# A VF of our driver that no plan mentions: pass or refuse.
+# A function of our drivers that no plan mentions: pass or refuse.
 VMF_UNPLANNED=pass
 # shellcheck source=/dev/null
 [ ! -r "$conf" ] || . "$conf"
@@ -35,7 +37,7 @@ refuse() {
 	exit 1
 }
 
-# The addresses of the PCI functions in a domain's XML, one a line.
+# The functions in a domain's XML, one a line: addresses on the PCI bus, UUIDs.
 functions() {
 	tr '\n' ' ' | sed 's/</\n</g' | awk '
 		function value(name) {
@@ -50,53 +52,66 @@ functions() {
 				text = "0" text
 			return text
 		}
-		/^<hostdev[[:space:]>]/ { host = value("type") == "pci" }
+		/^<hostdev[[:space:]>]/ { host = value("type") ~ /^(pci|mdev)$/ }
 		/^<interface[[:space:]>]/ { host = value("type") == "hostdev" }
 		/^<\/(hostdev|interface)>/ { host = 0 }
 		/^<source[[:space:]>]/ { source = 1 }
 		/^<\/source>/ { source = 0 }
+		/^<address[[:space:]\/>]/ && host && source && value("uuid") {
+			print tolower(value("uuid"))
+			next
+		}
 		/^<address[[:space:]\/>]/ && host && source {
 			print tolower(digits("domain", 4) ":" digits("bus", 2) ":" digits("slot", 2) \
 				"." digits("function", 1))
 		}'
 }
 
+# format FUNCTION: its folder below /sys
+format() {
+	case $1 in
+	*:*) echo "bus/pci/devices/$1/migration_format" ;;
+	*) echo "bus/mdev/devices/$1/migration_format" ;;
+	esac
+}
+
 # fetch WHERE: the descriptor of the source, to $descriptor.
 fetch() {
 	case $1 in
-	ssh:*:????:??:??.?)
+	ssh:*:????:??:??.? | ssh:*:????????-????-????-????-????????????)
 		there=${1#ssh:}
 		# Cut the address off the end: a host may have colons.
 		host=${there%:????:??:??.?}
+		[ "$host" != "$there" ] || host=${there%:*}
 		there=${there#"$host":}
 		# shellcheck disable=SC2086 # the command has words
-		$VMF_SSH "$host" cat "/sys/bus/pci/devices/$there/migration_format/descriptor" \
+		$VMF_SSH "$host" cat "/sys/$(format "$there")/descriptor" \
 			</dev/null >"$descriptor" || refuse "no descriptor of $there from $host"
 		;;
 	/*)
 		cat -- "$1" >"$descriptor" || refuse "no descriptor in $1"
 		;;
 	*)
-		refuse "$plan: neither a file nor ssh:HOST:BDF: $1"
+		refuse "$plan: neither a file nor ssh:HOST:BDF, nor ssh:HOST:UUID: $1"
 		;;
 	esac
 }
 
-# check BDF WHERE: does this VF take what comes from there?
+# check FUNCTION WHERE: does it take what comes from there?
 check() {
 	fetch "$2"
-	if [ -d "$VMF_SYSFS/bus/pci/devices/$1/migration_format" ]; then
+	if [ -d "$VMF_SYSFS/$(format "$1")" ]; then
 		set -- "$1" "$2" --against "$1"
 	else
 		# Not bound yet, as with managed='yes': judged by the registry of the tool.
 		set -- "$1" "$2"
 	fi
-	bdf=$1 from=$2
+	here=$1 from=$2
 	shift 2
 	$VMFCTL --sysfs "$VMF_SYSFS" check "$descriptor" "$@" >"$report" 2>&1 && return
 	status=$?
 	cat "$report" >&2
-	refuse "$bdf does not take the state of $from (vmfctl: $status)"
+	refuse "$here does not take the state of $from (vmfctl: $status)"
 }
 
 guest=${1:-}
@@ -116,20 +131,20 @@ functions >"$work/functions"
 planned=' '
 if [ -e "$plan" ]; then
 	# On another descriptor than ssh's standard input.
-	while read -r bdf where <&3 || [ -n "$bdf" ]; do
-		case $bdf in
+	while read -r here where <&3 || [ -n "$here" ]; do
+		case $here in
 		'' | '#'*) continue ;;
 		esac
-		grep -qxF "$bdf" "$work/functions" || refuse "$plan: the guest does not get $bdf"
-		check "$bdf" "$where"
-		planned="$planned$bdf "
+		grep -qxF "$here" "$work/functions" || refuse "$plan: the guest does not get $here"
+		check "$here" "$where"
+		planned="$planned$here "
 	done 3<"$plan" || exit 1
 fi
 [ "$VMF_UNPLANNED" = refuse ] || exit 0
-while read -r bdf; do
+while read -r here; do
 	case $planned in
-	*" $bdf "*) continue ;;
+	*" $here "*) continue ;;
 	esac
-	[ ! -d "$VMF_SYSFS/bus/pci/devices/$bdf/migration_format" ] ||
-		refuse "nothing in $plan says where the state of $bdf comes from"
+	[ ! -d "$VMF_SYSFS/$(format "$here")" ] ||
+		refuse "nothing in $plan says where the state of $here comes from"
 done <"$work/functions"
