@@ -132,8 +132,8 @@ While you work:
 
 The lanes:
   debian   the unmodified Debian kernel
-  full     the same source with IOMMUFD, VFIO debugfs, mediated devices, KUnit
-  debug    full with KASAN, lockdep, kmemleak, fault injection; 30 minutes to build
+  full     the same source with IOMMUFD, VFIO debugfs, the sample mtty, KUnit
+  debug    full with KASAN, lockdep, kmemleak, fault injection
 
 Variables (make NAME=value, or in the environment):
   KDIR       kernel to build the module against   $(KDIR)
