@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -321,18 +320,6 @@ TEST_F_TIMEOUT(asleep, state_of_a_device_that_was_reset, 60)
 	}
 	ASSERT_TRUE(end_vmm(&self->vmm));
 	expect_works(_metadata, self->bdf);
-}
-
-static void userfaults_or_skip(void)
-{
-	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
-
-	if (fd >= 0) {
-		close(fd);
-		return;
-	}
-	ksft_print_header();
-	ksft_exit_skip("this kernel has no CONFIG_USERFAULTFD: %s\n", strerror(errno));
 }
 
 int main(int argc, char **argv)

@@ -20,7 +20,6 @@ use core::{
     ptr::NonNull, //
 };
 use kernel::{
-    debugfs::Dir,
     driver::{
         DriverLayout,
         RegistrationOps, //
@@ -39,7 +38,8 @@ use vfio::{
         self,
         Registration, //
     },
-    sysfs::Profile as _, //
+    sysfs::Profile as _,
+    Common, //
 };
 
 /// A driver of mediated devices.
@@ -64,7 +64,7 @@ pub struct DriverStruct {
     type_: bindings::mdev_type,
     types: [Option<NonNull<bindings::mdev_type>>; 1],
     device: Option<Parent>,
-    debugfs: Option<Dir>,
+    common: Option<Common>,
 }
 
 /// Connects `struct mdev_driver` with a [`Driver`].
@@ -91,6 +91,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
     ) -> Result {
         let this = reg.get();
         let device = Parent::new(name)?;
+        let common = Common::new(name)?;
 
         // SAFETY: `reg` was initialised with `Default` and is not registered, so it is ours.
         unsafe {
@@ -110,7 +111,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
             (*this).type_.sysfs_name = T::TYPE.as_char_ptr();
             (*this).type_.pretty_name = T::DESCRIPTION.as_char_ptr();
             (*this).types = [NonNull::new(&raw mut (*this).type_)];
-            (*this).debugfs = Some(Dir::new(name));
+            (*this).common = Some(common);
         }
         // SAFETY: What is registered is filled in, and by the requirement on the caller stays where it
         // is until `unregister()`. Devices can be made as soon as the parent is registered.
@@ -130,7 +131,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         unsafe {
             match result {
                 Ok(()) => (*this).device = Some(device),
-                Err(_) => (*this).debugfs = None,
+                Err(_) => (*this).common = None,
             }
         }
         result
@@ -139,12 +140,12 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
     unsafe fn unregister(reg: &Opaque<Self::DriverType>) {
         let this = reg.get();
         // SAFETY: By the requirement on the caller all are registered. `mdev_unregister_parent()` removes
-        // all devices, so nobody else looks at `debugfs` then.
+        // all devices, so nobody else looks at `common` then.
         unsafe {
             bindings::mdev_unregister_parent(&raw mut (*this).parent);
             bindings::mdev_unregister_driver(&raw mut (*this).driver);
             (*this).device = None;
-            (*this).debugfs = None;
+            (*this).common = None;
         }
     }
 }
@@ -163,9 +164,9 @@ impl<T: Driver> Adapter<T> {
                 let this = driver
                     .sub(<Self as DriverLayout>::DEVICE_DRIVER_OFFSET)
                     .cast::<DriverStruct>();
-                let debugfs = (*this).debugfs.as_ref().ok_or(EINVAL)?;
+                let common = (*this).common.as_ref().ok_or(EINVAL)?;
 
-                Registration::<T>::new(&raw mut (*mdev).dev, debugfs, T::probe())
+                Registration::<T>::new(&raw mut (*mdev).dev, common, T::probe())
             }?;
 
             registration.into_drvdata();

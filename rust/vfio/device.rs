@@ -5,6 +5,7 @@
 use crate::{
     bindings,
     bus::Bus,
+    common::Common,
     counters::{
         self,
         Counters, //
@@ -14,6 +15,7 @@ use crate::{
     limit::Limits,
     migration::Profile as _,
     session::Session,
+    staging::user_worker::Reaper,
     stats::Stats,
     Bound,
     Context,
@@ -74,6 +76,7 @@ pub(crate) struct Inner<T: Driver> {
     pub(crate) shown_state: Atomic<u32>,
     pub(crate) shown_epoch: Atomic<u32>,
     bus: <T::Bus as Bus>::State<T>,
+    reaper: Arc<Reaper>,
     stats: Arc<Stats>,
     last_error: Arc<LastError>,
     #[pin]
@@ -149,6 +152,7 @@ impl<T: Driver> Inner<T> {
     fn new<'a>(
         data: impl PinInit<T, Error> + 'a,
         bus: <T::Bus as Bus>::State<T>,
+        reaper: Arc<Reaper>,
         stats: Arc<Stats>,
         last_error: Arc<LastError>,
         counters: Arc<Counters>,
@@ -159,6 +163,7 @@ impl<T: Driver> Inner<T> {
             shown_state: Atomic::new(NOT_OPEN),
             shown_epoch: Atomic::new(0),
             bus,
+            reaper,
             stats,
             last_error,
             limits <- Limits::new(),
@@ -171,7 +176,7 @@ impl<T: Driver> Inner<T> {
 }
 
 impl<T: Driver> Device<T> {
-    /// Allocates the device of a parent that is being probed, with its own directory in `debugfs`.
+    /// Allocates the device of a parent that is being probed, with its own directory in the driver's.
     ///
     /// # Safety
     ///
@@ -180,7 +185,7 @@ impl<T: Driver> Device<T> {
     /// initialise `core`.
     pub(crate) unsafe fn new<'a>(
         parent: *mut kernel::bindings::device,
-        debugfs: &debugfs::Dir,
+        common: &Common,
         ops_until_initialised: &'static bindings::vfio_device_ops,
         ops: &'static bindings::vfio_device_ops,
         data: impl PinInit<T, Error> + 'a,
@@ -196,7 +201,8 @@ impl<T: Driver> Device<T> {
         let stats = Arc::pin_init(Stats::new(), GFP_KERNEL)?;
         let last_error = Arc::pin_init(LastError::new(), GFP_KERNEL)?;
         let counters = Arc::new(Counters::new(T::COUNTERS), GFP_KERNEL)?;
-        let dir = debugfs.subdir(name);
+        let reaper = common.reaper().clone();
+        let dir = common.debugfs().subdir(name);
         let files = Files::new(&dir, &stats, &last_error, &counters)?;
 
         // SAFETY: `parent` is valid and being probed; the size is that of the type that is put there.
@@ -215,7 +221,7 @@ impl<T: Driver> Device<T> {
         let result = unsafe {
             pin_init::raw_try_init(
                 &raw mut (*this).inner,
-                Inner::new(data, bus, stats, last_error, counters, files),
+                Inner::new(data, bus, reaper, stats, last_error, counters, files),
             )
         };
         if let Err(err) = result {
@@ -276,6 +282,10 @@ impl<T: Driver> Device<T> {
 
     pub(crate) fn bus_state(&self) -> &<T::Bus as Bus>::State<T> {
         &self.inner.bus
+    }
+
+    pub(crate) fn reaper(&self) -> Arc<Reaper> {
+        self.inner.reaper.clone()
     }
 
     pub(crate) fn stats(&self) -> &Stats {

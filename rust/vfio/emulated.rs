@@ -33,12 +33,12 @@ use crate::{
         private::Sealed,
         Bus, //
     },
+    Common,
     Device,
     Open, //
 };
 use core::ptr::NonNull;
 use kernel::{
-    debugfs,
     error::to_result,
     prelude::*,
     sync::aref::ARef, //
@@ -161,7 +161,7 @@ impl<T: Driver> Registration<T> {
     /// - [`ENOMEM`], or what `data` gives, or the vfio core.
     pub unsafe fn new<'a>(
         parent: *mut kernel::bindings::device,
-        debugfs: &debugfs::Dir,
+        common: &Common,
         data: impl PinInit<T, Error> + 'a,
     ) -> Result<Self> {
         const_assert!(T::VECTORS <= irqs::VECTORS_MAX);
@@ -170,7 +170,7 @@ impl<T: Driver> Registration<T> {
         let dev = unsafe {
             Device::<T>::new(
                 parent,
-                debugfs,
+                common,
                 &Ops::<T>::UNTIL_INITIALISED,
                 &Ops::<T>::TABLE,
                 data,

@@ -28,6 +28,7 @@ use vfio_bindings as bindings;
 
 pub mod bar_memory;
 mod bus;
+mod common;
 mod context;
 mod counters;
 pub mod data_file;
@@ -51,6 +52,7 @@ pub mod sysfs;
 
 pub use self::{
     bus::Bus,
+    common::Common,
     context::{
         Bound,
         Context,

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -13,7 +14,21 @@
 #include <linux/types.h>
 #include <linux/userfaultfd.h>
 
+#include <libvfio.h>
+
 #include "fault_area.h"
+
+void userfaults_or_skip(void)
+{
+	int fd = syscall(SYS_userfaultfd, O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		return;
+	}
+	ksft_print_header();
+	ksft_exit_skip("this kernel has no CONFIG_USERFAULTFD: %s\n", strerror(errno));
+}
 
 int make_area_fault(void *area, size_t size)
 {

@@ -8,6 +8,9 @@
  * Memory that was replaced by such that faults, and faults that nobody answers.
  */
 
+/* Ends the program, as skipped, on a kernel that has none. */
+void userfaults_or_skip(void);
+
 /* Faults in @area from here on; an fd that is readable when somebody waits in one, or -errno. */
 int make_area_fault(void *area, size_t size);
 

@@ -51,7 +51,7 @@ impl<T: DmaLogging> Watcher<T> {
             gone: Atomic::new(false),
         };
 
-        match Worker::start(c"vfio-dma-log", watcher) {
+        match Worker::start(c"vfio-dma-log", watcher, dev.reaper()) {
             Ok(worker) => Ok(Some(worker)),
             Err(err) if err == ERESTARTNOINTR => Err(err),
             Err(_) => Ok(None),

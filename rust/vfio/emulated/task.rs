@@ -55,7 +55,7 @@ pub(super) struct Rounds<T: crate::Driver<Bus = Emulated>>(ARef<Device<T>>);
 
 impl<T: Driver> Work for Rounds<T> {
     fn round(&self) -> Next {
-        // SAFETY: The task is gone before the device is closed, see `Task::stop()`.
+        // SAFETY: The task has done its last round before the device is closed, see `Task::stop()`.
         T::round(unsafe { self.0.as_open() })
     }
 
@@ -77,7 +77,7 @@ impl<T: Driver> Task<T> {
     /// - [`ENOMEM`]
     /// - [`EAGAIN`]: the process has as many tasks as it may have.
     pub(super) unsafe fn start(&self, dev: &Device<T>) -> Result {
-        let worker = Worker::start(T::NAME, Rounds(dev.into()))?;
+        let worker = Worker::start(T::NAME, Rounds(dev.into()), dev.reaper())?;
 
         *self.worker.lock() = Some(worker);
         Ok(())
@@ -91,7 +91,7 @@ impl<T: crate::Driver<Bus = Emulated>> Task<T> {
         })
     }
 
-    /// Waits until it has come to its end.
+    /// Waits until it has done its last round.
     pub(super) fn stop(&self) {
         let worker = self.worker.lock().take();
 

@@ -10,11 +10,11 @@ use super::Driver;
 use crate::{
     bindings,
     sysfs::Profile as _,
+    Common,
     Device, //
 };
 use core::marker::PhantomData;
 use kernel::{
-    debugfs::Dir,
     device::CoreInternal,
     device_id::RawDeviceIdIndex,
     driver::{
@@ -32,12 +32,12 @@ use kernel::{
     types::Opaque, //
 };
 
-/// A registered driver and the debugfs directory that its devices share.
+/// A registered driver, and what its devices have in common.
 #[repr(C)]
 #[derive(Default)]
 pub struct DriverStruct {
     pdrv: kernel::bindings::pci_driver,
-    debugfs: Option<Dir>,
+    common: Option<Common>,
 }
 
 /// Connects `struct pci_driver` with a [`Driver`].
@@ -63,6 +63,8 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         module: &'static ThisModule,
     ) -> Result {
         let this = reg.get();
+        let common = Common::new(name)?;
+
         // SAFETY: `reg` was initialised with `Default` and is not registered, so it is ours.
         unsafe {
             let pdrv = &raw mut (*this).pdrv;
@@ -77,7 +79,7 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
                 Some(groups) => groups.as_ptr().cast_mut(),
                 None => core::ptr::null_mut(),
             };
-            (*this).debugfs = Some(Dir::new(name));
+            (*this).common = Some(common);
         }
         // SAFETY: `pdrv` is filled in, and by the requirement on the caller stays where it is
         // until `unregister()`.
@@ -89,8 +91,8 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
             )
         });
         if result.is_err() {
-            // SAFETY: The driver is not registered, so nobody else looks at `debugfs`.
-            unsafe { (*this).debugfs = None };
+            // SAFETY: The driver is not registered, so nobody else looks at `common`.
+            unsafe { (*this).common = None };
         }
         result
     }
@@ -99,10 +101,10 @@ unsafe impl<T: Driver> RegistrationOps for Adapter<T> {
         let this = reg.get();
         // SAFETY: By the requirement on the caller the driver is registered.
         // `pci_unregister_driver()` returns after the last remove, so nobody else looks at
-        // `debugfs` then.
+        // `common` then.
         unsafe {
             kernel::bindings::pci_unregister_driver(&raw mut (*this).pdrv);
-            (*this).debugfs = None;
+            (*this).common = None;
         }
     }
 }
@@ -130,12 +132,12 @@ impl<T: Driver> Adapter<T> {
         from_result(|| {
             // SAFETY: `dev.driver` is the driver whose probe this is, which `register()` has
             // embedded in a `DriverStruct`.
-            let debugfs = unsafe {
+            let common = unsafe {
                 let driver: *const u8 = (*pdev).dev.driver.cast();
                 let this = driver
                     .sub(<Self as DriverLayout>::DEVICE_DRIVER_OFFSET)
                     .cast::<DriverStruct>();
-                (*this).debugfs.as_ref()
+                (*this).common.as_ref()
             }
             .ok_or(EINVAL)?;
 
@@ -143,7 +145,7 @@ impl<T: Driver> Adapter<T> {
             let this = unsafe {
                 Device::<T>::new(
                     &raw mut (*pdev).dev,
-                    debugfs,
+                    common,
                     &Device::<T>::OPS_UNTIL_INITIALISED,
                     &Device::<T>::OPS,
                     T::probe(dev, info),
