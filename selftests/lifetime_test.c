@@ -30,12 +30,8 @@
 #define RESUMING	VFIO_DEVICE_STATE_RESUMING
 #define PRE_COPY	VFIO_DEVICE_STATE_PRE_COPY
 
-/*
- * All that may be done with an fd whose session is over: ENODEV, each time. Only what is
- * for PRE_COPY is first asked whether the device, if it is open again, is in that.
- */
-static void expect_dead_while(struct __test_metadata *_metadata, int data_fd, bool resuming,
-			      int info_err)
+/* All that may be done with an fd whose session is over: ENODEV, each time. */
+static void expect_dead(struct __test_metadata *_metadata, int data_fd, bool resuming)
 {
 	struct vfio_precopy_info info;
 	struct pollfd pfd = { .fd = data_fd, .events = POLLIN };
@@ -53,12 +49,7 @@ static void expect_dead_while(struct __test_metadata *_metadata, int data_fd, bo
 		return;
 	EXPECT_EQ(1, poll(&pfd, 1, 0));
 	EXPECT_EQ(POLLIN | POLLERR | POLLHUP, pfd.revents);
-	EXPECT_EQ(info_err, mig_precopy_info(data_fd, &info));
-}
-
-static void expect_dead(struct __test_metadata *_metadata, int data_fd, bool resuming)
-{
-	expect_dead_while(_metadata, data_fd, resuming, -ENODEV);
+	EXPECT_EQ(-ENODEV, mig_precopy_info(data_fd, &info));
 }
 
 /* A session in the middle of its stream. */
@@ -130,13 +121,12 @@ TEST_F(lifetime, close_of_the_device)
 	vf_close(self->vf);
 	expect_dead(_metadata, self->data_fd, resuming);
 
-	/* The next opener's session is not the old one. */
+	/* The next opener's session is not the old one, and nothing is told of it. */
 	vf = vf_open(self->bdf, NULL);
 	EXPECT_EQ((int)RUNNING, mig_state(vf_fd(vf)));
-	expect_dead_while(_metadata, self->data_fd, resuming, -EINVAL);
+	expect_dead(_metadata, self->data_fd, resuming);
 	data_fd = begin(_metadata, vf, variant->state);
-	expect_dead_while(_metadata, self->data_fd, resuming,
-			  variant->state == PRE_COPY ? -ENODEV : -EINVAL);
+	expect_dead(_metadata, self->data_fd, resuming);
 	EXPECT_EQ((int)variant->state, mig_state(vf_fd(vf)));
 	close(data_fd);
 	vf_close(vf);

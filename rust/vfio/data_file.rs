@@ -21,6 +21,7 @@ use crate::{
         Progress,
         State, //
     },
+    session::Session,
     staging::anon_inode,
     Device,
     Open, //
@@ -93,6 +94,8 @@ pub struct DataFile<T: Migration, S> {
     dev: ARef<Device<T>>,
     /// Number of resets when the session began; one more ends it.
     epoch: u32,
+    /// Number of closes when the session began; one more, and the device is another one's.
+    closes: u32,
     /// Serialises the callers of `read()` or `write()`, and is held while user memory is copied.
     /// Nobody else takes it.
     #[pin]
@@ -115,6 +118,7 @@ impl<T: Migration, S: Send + Unpin + 'static> DataFile<T, S> {
             try_pin_init!(Self {
                 dev: (&**dev).into(),
                 epoch,
+                closes: dev.closes(),
                 io <- new_mutex!((), "vfio::DataFile::io"),
                 stream <- new_mutex!(Some(stream), "vfio::DataFile::stream"),
                 reported: Atomic::new(0),
@@ -131,6 +135,14 @@ impl<T: Migration, S: Send + Unpin + 'static> DataFile<T, S> {
             return None;
         }
         (*self.stream.lock()).as_mut().map(op)
+    }
+
+    /// As [`Device::with_session()`], as long as it is the session of who has opened this file.
+    fn with_session<R>(
+        &self,
+        op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
+    ) -> Result<R> {
+        self.dev.with_session_since(self.closes, op)
     }
 
     /// Ends the session.
@@ -189,11 +201,10 @@ impl<T: Migration> DataFile<T, T::Saving> {
     ///
     /// As [`Self::refresh()`].
     fn look_for_more(&self) -> Result {
-        self.dev
-            .with_session(|dev, session| match self.live(&session.migration) {
-                Some(live) if !dev.precopy_info_v2() => self.refresh(dev, live),
-                _ => Ok(()),
-            })
+        self.with_session(|dev, session| match self.live(&session.migration) {
+            Some(live) if !dev.precopy_info_v2() => self.refresh(dev, live),
+            _ => Ok(()),
+        })
     }
 }
 
@@ -210,7 +221,7 @@ impl<T: Migration> DataFile<T, T::Resuming> {
     /// - [`ENODEV`]: the session is over.
     /// - whatever the driver gives for the bytes or the load.
     fn receive(&self, data: &[u8]) -> Result {
-        self.dev.with_session(|dev, session| {
+        self.with_session(|dev, session| {
             // The link in the state is what makes the session; it may be that of another file.
             match &session.migration {
                 State::Resuming(_, link) if core::ptr::eq(&*link.0, self) => (),

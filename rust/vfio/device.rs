@@ -71,6 +71,8 @@ pub(crate) const NOT_OPEN: u32 = u32::MAX;
 pub(crate) struct Inner<T: Driver> {
     /// Number of resets so far; wraps.
     reset_epoch: Atomic<u32>,
+    /// Number of closes so far; wraps. Changes with `session` locked.
+    pub(crate) closes: Atomic<u32>,
     /// What `session` holds, for those who must not wait for it: the state of the uAPI, or
     /// [`NOT_OPEN`], and the number of resets that it knows of.
     pub(crate) shown_state: Atomic<u32>,
@@ -160,6 +162,7 @@ impl<T: Driver> Inner<T> {
     ) -> impl PinInit<Self, Error> + 'a {
         try_pin_init!(Self {
             reset_epoch: Atomic::new(0),
+            closes: Atomic::new(0),
             shown_state: Atomic::new(NOT_OPEN),
             shown_epoch: Atomic::new(0),
             bus,

@@ -74,6 +74,8 @@ impl<T: Driver> Device<T> {
     /// Must be called from `close_device()`, before the core of the bus disables the device.
     pub(crate) unsafe fn close_session(&self) {
         let mut session = self.inner.session.lock();
+        // With the lock held, under which data files look.
+        self.inner.closes.fetch_add(1, Relaxed);
         // SAFETY: By the requirement on the caller it is still enabled.
         let dev = unsafe { self.as_open() };
 
@@ -99,8 +101,43 @@ impl<T: Driver> Device<T> {
         &self,
         op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
     ) -> Result<R> {
+        self.with_locked(&mut self.inner.session.lock(), op)
+    }
+
+    /// As [`Self::with_session()`], for a file that was made when the device had been closed so many
+    /// times. Once it has been closed again the session of the file is over, though somebody may still
+    /// hold the file: the next owner's is not waited for, and nothing is settled in it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::with_session()`].
+    pub(crate) fn with_session_since<R>(
+        &self,
+        closes: u32,
+        op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
+    ) -> Result<R> {
+        if self.closes() != closes {
+            return Err(ENODEV);
+        }
         let mut guard = self.inner.session.lock();
-        let (_awake, dev, session) = self.settled(&mut guard)?;
+        if self.closes() != closes {
+            return Err(ENODEV);
+        }
+        self.with_locked(&mut guard, op)
+    }
+
+    /// Returns how often the device has been closed; wraps.
+    pub(crate) fn closes(&self) -> u32 {
+        self.inner.closes.load(Relaxed)
+    }
+
+    /// `session` is what the lock protects.
+    fn with_locked<R>(
+        &self,
+        session: &mut Option<Session<T>>,
+        op: impl FnOnce(&Device<T, Open>, &mut Session<T>) -> Result<R>,
+    ) -> Result<R> {
+        let (_awake, dev, session) = self.settled(session)?;
         let result = op(dev, session);
 
         T::Migration::publish(dev, Some(&session.migration));

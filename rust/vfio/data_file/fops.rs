@@ -278,7 +278,7 @@ fn write<T: Migration>(
 /// - [`ENOTTY`]: another command.
 /// - [`EFAULT`]: the user's structure.
 /// - [`EINVAL`]: `argsz` is too small, or the device is not in a PRE_COPY state.
-/// - [`ENODEV`]: the device is, for another stream; or it is not open.
+/// - [`ENODEV`]: the device is, for another stream; or it is not open, or was closed since.
 /// - whatever the driver gives when it is asked for more.
 fn precopy_info<T: Migration>(this: &DataFile<T, T::Saving>, cmd: c_uint, arg: UserPtr) -> Result {
     if cmd != VFIO_MIG_GET_PRECOPY_INFO {
@@ -292,7 +292,7 @@ fn precopy_info<T: Migration>(this: &DataFile<T, T::Saving>, cmd: c_uint, arg: U
         return Err(EINVAL);
     }
 
-    let (info, v2) = this.dev.with_session(|dev, session| {
+    let (info, v2) = this.with_session(|dev, session| {
         if session.migration.precopy_link().is_none() {
             return Err(EINVAL);
         }
