@@ -155,19 +155,24 @@ mod access {
     };
 
     /// Returns whether nobody but `dev` can take `dev` to another address space: all devices of a group
-    /// share one, and iommufd moves all of them when it moves one.
+    /// share one, and iommufd moves all of them when it moves one. There is no group, nor an address
+    /// space, without an IOMMU.
     ///
     /// # Safety
     ///
     /// `dev` must be a valid device that is bound to a VFIO driver.
     unsafe fn is_alone(dev: *mut kernel::bindings::device) -> bool {
         let mut devices = 0u32;
+        // SAFETY: `dev` is valid, and its group stays as long as it is bound to a VFIO driver.
+        let group = unsafe { (*dev).iommu_group };
 
-        // SAFETY: `dev` is valid, and has a group as long as it is bound to a VFIO driver;
-        // `count_device()` is given what it takes.
+        if group.is_null() {
+            return false;
+        }
+        // SAFETY: `group` is that of a device that is bound; `count_device()` is given what it takes.
         unsafe {
             kernel::bindings::iommu_group_for_each_dev(
-                (*dev).iommu_group,
+                group,
                 (&raw mut devices).cast(),
                 Some(count_device),
             )
