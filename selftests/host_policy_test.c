@@ -241,6 +241,23 @@ TEST_F(host_policy, T10_T12_further_addresses_need_trust)
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 
+/* Nor are they taken away in its name before the host has taken back its own. */
+TEST_F(host_policy, T12_addresses_go_when_the_host_lets_them)
+{
+	struct testnet *net = &self->net;
+	unsigned int before = vf_unicast_room(net->peer.vf);
+	struct vf *vf = vf_open(vf_bdf(TO), NULL);
+
+	ASSERT_EQ(0, vf_join(vf, second_mac));
+	ASSERT_EQ(0, vf_add_unicast(vf, host_mac));
+	ASSERT_EQ(0, pf_set_vf_mac(TO, second_mac));
+	vf_close(vf);
+	EXPECT_EQ(before - 1, vf_unicast_room(net->peer.vf));
+	ASSERT_EQ(0, pf_forget_vf(TO));
+	vf_close(vf_open(vf_bdf(TO), NULL));
+	EXPECT_EQ(before, vf_unicast_room(net->peer.vf));
+}
+
 /* Only the host can take away what it has set, so it is told. */
 TEST_F(host_policy, T10_address_that_stays_is_in_the_log)
 {

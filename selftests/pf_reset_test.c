@@ -376,4 +376,24 @@ TEST_F_TIMEOUT(pf_reset, T16_carrier_stays, 60)
 	ASSERT_TRUE(testnet_exchange(net, TESTNET_BURST));
 }
 
+/* Who is reset while the PF is in reset leaves nothing in the table that all VFs share. */
+TEST_F_TIMEOUT(pf_reset, T12_addresses_go_after_a_reset_of_both, 60)
+{
+	struct testnet *net = &self->net;
+	unsigned int before = vf_unicast_room(net->peer.vf);
+
+	ASSERT_LT(1, before);
+	self->to = vf_open(vf_bdf(TO), NULL);
+	ASSERT_EQ(0, vf_join(self->to, third_mac));
+	ASSERT_EQ(0, vf_add_unicast(self->to, other_mac));
+	EXPECT_EQ(before - 1, vf_unicast_room(net->peer.vf));
+	ASSERT_EQ(0, pf_down());
+	vf_reset(self->to);
+	ASSERT_EQ(0, pf_up());
+	vf_close(self->to);
+	self->to = NULL;
+	drivers_up(_metadata, net);
+	EXPECT_EQ(before, vf_unicast_room(net->peer.vf));
+}
+
 TEST_HARNESS_MAIN

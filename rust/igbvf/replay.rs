@@ -39,6 +39,10 @@ use super::{
 use kernel::{
     io::Io,
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     time::{
         delay::fsleep,
         Delta, //
@@ -217,8 +221,9 @@ fn add_vlans(talk: &Talk<'_>, control: &Control) -> Outcome {
 /// address then. It also keeps further addresses, the frame size, and what a guest has set beside it
 /// by a size that makes no sense.
 ///
-/// With `after_reset` the VF was just reset, and the physical function has noticed; without `unicast`
-/// there are no further addresses, for which igb writes a line to the host's log if it has to refuse.
+/// With `after_reset` the VF was just reset, and the physical function has noticed; `unicast`
+/// says whether there may be further addresses, and is cleared when the physical function was asked, as
+/// igb writes a line to the host's log for each refusal: it is asked again for the next owner.
 ///
 /// # Errors
 ///
@@ -227,7 +232,7 @@ pub(crate) fn leave(
     talk: &Talk<'_>,
     bar: Bar<'_>,
     mut after_reset: bool,
-    unicast: bool,
+    unicast: &Atomic<bool>,
 ) -> Outcome<Option<[u8; 6]>> {
     for _ in 1..ATTEMPTS {
         match leave_once(talk, bar, after_reset, unicast) {
@@ -242,7 +247,7 @@ fn leave_once(
     talk: &Talk<'_>,
     bar: Bar<'_>,
     after_reset: bool,
-    unicast: bool,
+    unicast: &Atomic<bool>,
 ) -> Outcome<Option<[u8; 6]>> {
     // Nothing reaches this VF before the next `VF_RESET`, and the device is cleared before that.
     if talk.in_reset() {
@@ -257,12 +262,13 @@ fn leave_once(
         reset(bar);
         preset = vf_reset(talk)?;
     }
-    if unicast {
+    if unicast.load(Relaxed) {
         match clear_unicast(talk) {
             // The host has set the address, and lets the VF change nothing: the caller says so.
             Err(failure) if failure.reply != 0 && preset.is_some() => (),
             result => result?,
         }
+        unicast.store(false, Relaxed);
     }
     let message = short(SET_LPE, NO_LPE, 0);
     ask(talk, &message, "the PF refuses the frame size")?;

@@ -54,8 +54,7 @@ use kernel::{
         register::Array,
         Io, //
     },
-    prelude::*,
-    sync::atomic::Relaxed, //
+    prelude::*, //
 };
 
 /// Switches queues and interrupts off and drops stale causes: the first step of a load.
@@ -117,11 +116,8 @@ fn clear(dev: &Device, bar: Bar<'_>, after_reset: bool) -> Option<[u8; 6]> {
     quiet(bar);
     let talk = Talk::begin(dev, bar, replay::LEAVE_TIME);
     let unicast = &dev.data().get_ref().unicast;
-    let preset = match replay::leave(&talk, bar, after_reset, unicast.load(Relaxed)) {
-        Ok(preset) => {
-            unicast.store(false, Relaxed);
-            preset
-        }
+    let preset = match replay::leave(&talk, bar, after_reset, unicast) {
+        Ok(preset) => preset,
         Err(failure) => {
             // Not fatal: a guest cannot come up either as long as the PF is like this.
             dev.warn(fmt!(
