@@ -4,6 +4,7 @@
  * fails, no page that the device has written to is missing from what is reported.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -18,6 +19,9 @@
 
 #define LOGGING_S	280
 #define FRAMES		4
+/* More accesses than a call has. */
+#define ACCESSES	200
+#define SEND_US		10000
 
 static struct log_lab lab;
 static struct dma_bitmap bitmap;
@@ -218,6 +222,59 @@ TEST_F_TIMEOUT(logging, every_fault, LOGGING_S)
 	for (i = 0; i < ARRAY_SIZE(ops); i++)
 		ok &= sweep_run(&self->s, ops[i].name, &ops[i].op);
 	EXPECT_TRUE(ok);
+}
+
+static void *send_slowly(void *unused)
+{
+	int i;
+
+	for (i = 0; i < FRAMES; i++) {
+		log_lab_receive(&lab, 1);
+		usleep(SEND_US);
+	}
+	return NULL;
+}
+
+static void expect_all_reported(struct __test_metadata *_metadata, const struct fault *fault)
+{
+	ring_guest_clean(&lab.guest);
+	EXPECT_EQ(0, log_lab_check(&lab)) {
+		TH_LOG("page %d, after %s", lab.guest.oracle.first_missed, fault_text(fault));
+	}
+}
+
+/* A device that was to go on, and has not, has had queues on meanwhile. */
+TEST_F_TIMEOUT(logging, start_that_fails, 120)
+{
+	unsigned int n, late = 0;
+	struct fault fault;
+	pthread_t sender;
+	int ret;
+
+	fault_allocations(false);
+	/* It is switched on last. */
+	ring_guest_setup_tx(&lab.guest, 16, false);
+	ASSERT_EQ(0, prepare_on(&self->s));
+	for (n = 1; n < ACCESSES; n++) {
+		ring_guest_clean(&lab.guest);
+		ASSERT_EQ(FRAMES, ring_guest_post(&lab.guest, FRAMES));
+		ASSERT_EQ(0, mig_set(log_lab_fd(&lab), VFIO_DEVICE_STATE_STOP, NULL));
+		ASSERT_EQ(0, log_lab_settle(&lab));
+		ASSERT_EQ(0, pthread_create(&sender, NULL, send_slowly, NULL));
+		fault_begin(&fault, self->s.bdf, n);
+		ret = mig_set(log_lab_fd(&lab), VFIO_DEVICE_STATE_RUNNING, NULL);
+		fault_end(&fault, self->s.bdf);
+		late += ret == -ETIMEDOUT;
+		ASSERT_EQ(0, pthread_join(sender, NULL));
+		expect_all_reported(_metadata, &fault);
+		if (ret)
+			ASSERT_EQ(0, mig_set(log_lab_fd(&lab), VFIO_DEVICE_STATE_RUNNING, NULL));
+		if (fault.kind == FAULT_NONE)
+			break;
+	}
+	fault_allocations(true);
+	EXPECT_EQ(FAULT_NONE, fault.kind);
+	EXPECT_LT(0, late);
 }
 
 int main(int argc, char **argv)

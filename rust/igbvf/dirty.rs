@@ -78,6 +78,8 @@ pub(crate) struct Log {
     loads: u32,
     /// The device has been running since the last report in which it was stopped.
     ran: bool,
+    /// [`Held::failed_starts`] at the last look.
+    failed_starts: u32,
     /// Nobody watches.
     blind: bool,
 }
@@ -160,6 +162,7 @@ impl DmaLogging for Igbvf {
             tx: Default::default(),
             loads: dev.data().loads(),
             ran: true,
+            failed_starts: 0,
             blind: !watched,
         };
 
@@ -308,12 +311,15 @@ impl Log {
             self.pages.mark_all();
         }
         let heads = dev.data().heads();
-        let runs = matches!(run, RunRef::Running(_));
+        let held = held(run);
+        let runs = held.is_none();
+        let failed_starts = held.map_or(0, |held| held.failed_starts);
         // A device that was stopped has done what it had to, maybe since the last look: all that it
         // might have written to is told once more.
-        let just_stopped = self.ran && !runs;
+        let just_stopped = !runs && (self.ran || self.failed_starts != failed_starts);
 
         self.ran = runs;
+        self.failed_starts = failed_starts;
         for (last, now) in self.tx.iter_mut().zip(tx) {
             if !last.is_same_ring(&now) || (runs || just_stopped) && now.is_boundless() {
                 self.pages.mark_all();
@@ -326,14 +332,16 @@ impl Log {
             *last = now;
         }
         for (posted, now) in self.rx.iter_mut().zip(rx) {
-            if !posted.is(&now) {
+            let is_same = posted.is(&now);
+
+            if just_stopped || !is_same {
+                posted.mark_ring(&mut self.pages);
+            }
+            if !is_same {
                 // A reset of the physical function, which is not trapped.
                 posted.settle_all(&mut self.pages);
                 posted.load(dev, now);
                 continue;
-            }
-            if just_stopped {
-                posted.mark_ring(&mut self.pages);
             }
             match heads {
                 Heads::Hints if just_stopped => posted.settle_all(&mut self.pages),
@@ -358,19 +366,28 @@ impl Log {
     }
 }
 
+/// Returns what a stopped device has elsewhere; `None` of one that runs.
+fn held<'a>(run: &RunRef<'a, Igbvf>) -> Option<&'a Held> {
+    match run {
+        RunRef::Running(_) => None,
+        RunRef::Quiesced(run) => Some(run.held()),
+        RunRef::Stopped(run) => Some(run.held()),
+    }
+}
+
 /// Reads the registers of all queues, as the device was told them, and what it has made of that.
 ///
 /// `memory_lock` is released on return: guest memory must not be read with it.
 fn read(dev: &Device, run: &RunRef<'_, Igbvf>) -> Result<([RxRegs; QUEUES], [TxRegs; QUEUES])> {
     let guard = dev.mmio(BAR)?;
     let bar: Bar<'_> = &guard;
-    let (rx, held) = match run {
-        RunRef::Running(run) => (run.rx(), None),
-        RunRef::Quiesced(run) => (Some(&run.held().rx), Some(run.held())),
-        RunRef::Stopped(run) => (Some(&run.held().rx), Some(run.held())),
+    let held = held(run);
+    let rx = match run {
+        RunRef::Running(run) => run.rx(),
+        _ => held.map(|held| &held.rx),
     };
     let mut queues = rx
-        .map_or_else(|| rx_regs::read(bar), RxPage::told)
+        .map_or_else(|| rx_regs::read(bar), RxPage::in_effect)
         .map(|rx| rx.regs());
     // Of a stopped device it is known; what is in the register then may be the guest's.
     if held.is_none() {

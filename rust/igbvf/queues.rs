@@ -61,6 +61,8 @@ pub(crate) struct Held {
     pub(crate) pf_in_reset: bool,
     /// It was reset since the device was stopped, and all registers with it.
     pub(crate) void: bool,
+    /// How often the device was to go on and did not: some of its queues may have been on for a while.
+    pub(crate) failed_starts: u32,
 }
 
 /// Reads `TXDCTL`. The flush is an action, which is over.
@@ -82,6 +84,7 @@ impl Held {
             automatic: Automatic::default(),
             pf_in_reset: false,
             void: false,
+            failed_starts: 0,
         }
     }
 

@@ -390,6 +390,7 @@ fn start(dev: &Device, vectors: &Vectors<'_>, held: &mut Held) -> Result {
         // As far as it goes: the device is to be as stopped as it was.
         let _ = queues::settle(bar, dev.data().heads());
         held.rx.note_heads(dev, bar);
+        held.failed_starts = held.failed_starts.wrapping_add(1);
         return Err(err);
     }
     mask::open(vectors, held.eims, held.automatic);

@@ -98,9 +98,9 @@ impl RxPage {
         [guest::<0>(memory), guest::<1>(memory)]
     }
 
-    /// Returns what the device was told.
-    pub(crate) fn told(&self) -> [Rx; QUEUES] {
-        (*self.told).map(|told| told.regs)
+    /// Returns what the device acts upon; of one that runs the heads are older.
+    pub(crate) fn in_effect(&self) -> [Rx; QUEUES] {
+        (*self.told).map(|told| told.in_effect())
     }
 
     /// Answers an access to the page that is not through a mapping.
@@ -159,8 +159,8 @@ impl RxPage {
         let memory: Copy<'_> = self.taken.memory(dev);
         let [first, second] = &mut *self.told;
 
-        first.note_head::<0>(bar, memory);
-        second.note_head::<1>(bar, memory);
+        first.note_stop::<0>(bar, memory);
+        second.note_stop::<1>(bar, memory);
     }
 
     /// Tells a stopped device how the guest has set its queues up meanwhile: registers keep of it what

@@ -54,14 +54,37 @@ pub(crate) struct Told {
     fresh: bool,
     /// The queue was told to stop, and had not when there was no more time.
     stopping: bool,
+    /// Where the device was when it was last looked at. The guest is shown that as `regs.rdh`, unless it
+    /// has written there.
+    head: u32,
 }
 
 impl Told {
     pub(crate) fn new(regs: Rx) -> Self {
         Self {
             regs,
+            head: regs.rdh,
             ..Self::default()
         }
+    }
+
+    /// Returns what the device acts upon. A queue that does not stop is on.
+    pub(crate) fn in_effect(&self) -> Rx {
+        let control = RXDCTL::from(self.regs.rxdctl);
+
+        Rx {
+            rdh: self.head,
+            rxdctl: control
+                .with_enable(control.enable() || self.stopping)
+                .into(),
+            ..self.regs
+        }
+    }
+
+    /// The device has this now.
+    fn set(&mut self, regs: Rx) {
+        self.head = regs.rdh;
+        self.regs = regs;
     }
 
     /// As [`Self::regs`], but off.
@@ -72,25 +95,33 @@ impl Told {
 
     /// Takes up where a queue is. One that is off or on, and was not told to be, was reset.
     pub(crate) fn look<const N: usize>(&mut self, bar: Bar<'_>, memory: Copy<'_>) {
-        if bar.read(RXDCTL::at(N)).enable() != self.regs.is_enabled() {
+        let enabled = bar.read(RXDCTL::at(N)).enable();
+
+        if enabled != self.regs.is_enabled() {
             if !self.stopping {
                 let regs = Rx::read::<N, _>(bar);
 
                 regs.show::<N>(memory);
                 *self = Self::new(regs);
             }
-        } else if self.regs.is_enabled() && !self.fresh {
+        } else if enabled && !self.fresh {
             self.note_head::<N>(bar, memory);
+        }
+        self.stopping &= enabled;
+    }
+
+    fn note_head<const N: usize>(&mut self, bar: Bar<'_>, memory: Copy<'_>) {
+        self.head = bar.read(RDH::at(N)).into();
+        // What the guest has written meanwhile stays, and is for the next time that it is looked at.
+        if replace(memory, RDH::OFFSET + N * STRIDE, self.regs.rdh, self.head) {
+            self.regs.rdh = self.head;
         }
     }
 
-    pub(crate) fn note_head<const N: usize>(&mut self, bar: Bar<'_>, memory: Copy<'_>) {
-        let head = bar.read(RDH::at(N)).into();
-
-        // What the guest has written meanwhile stays, and is for the next time that it is looked at.
-        if replace(memory, RDH::OFFSET + N * STRIDE, self.regs.rdh, head) {
-            self.regs.rdh = head;
-        }
+    /// Takes up where a queue is that has been stopped.
+    pub(crate) fn note_stop<const N: usize>(&mut self, bar: Bar<'_>, memory: Copy<'_>) {
+        self.stopping = false;
+        self.note_head::<N>(bar, memory);
     }
 
     /// Carries over what the guest has written last, if that takes no waiting for a queue to stop or
@@ -107,7 +138,7 @@ impl Told {
         if now.is_enabled() || self.regs.is_enabled() || self.stopping {
             return false;
         }
-        self.regs = write_setup::<N>(bar, memory, &now);
+        self.set(write_setup::<N>(bar, memory, &now));
         queues::start_rx::<N>(bar, now.rxdctl, now.rdt).is_ok()
     }
 
@@ -125,12 +156,15 @@ impl Told {
 
     /// Switches a queue on that was set up, if it is to be, and moves its tail.
     pub(crate) fn switch_on<const N: usize>(&mut self, bar: Bar<'_>, regs: Rx) -> Result {
-        self.regs = Rx {
-            rxdctl: self.regs.rxdctl,
-            ..regs
-        };
-        queues::start_rx::<N>(bar, regs.rxdctl, regs.rdt)?;
-        self.regs = regs;
+        if let Err(err) = queues::start_rx::<N>(bar, regs.rxdctl, regs.rdt) {
+            self.set(regs);
+            self.switch_off();
+            // It may still come on.
+            self.stopping = true;
+            bar.write(RXDCTL::at(N), self.regs.rxdctl.into());
+            return Err(err);
+        }
+        self.set(regs);
         self.fresh = regs.is_enabled() && regs.rdt == regs.rdh;
         Ok(())
     }
@@ -141,7 +175,7 @@ impl Told {
         let now = guest::<N>(memory);
 
         if !now.is_set_up_as(&self.regs) {
-            self.regs = write_setup::<N>(bar, memory, &now);
+            self.set(write_setup::<N>(bar, memory, &now));
             self.switch_off();
         }
     }
