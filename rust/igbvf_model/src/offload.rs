@@ -189,6 +189,10 @@ fn ip_checksum(context: &Context, frame: &mut [u8]) -> Option<()> {
 
 fn l4_checksum(context: &Context, frame: &mut [u8], header: &mut NetHeader) -> Option<()> {
     let start = context.l4_at();
+    // The addresses are looked at before the network computes anything.
+    if start < ETH_HLEN {
+        return None;
+    }
     let offset = match context.l4 {
         L4::Tcp => TCP_CHECK,
         L4::Udp => UDP_CHECK,
