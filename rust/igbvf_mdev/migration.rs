@@ -10,6 +10,7 @@ use super::{
     Device,
     IgbvfMdev, //
 };
+use igbvf_model::Conflict;
 use kernel::{
     alloc::flags::GFP_KERNEL_ACCOUNT,
     prelude::*, //
@@ -91,10 +92,10 @@ impl Migration for IgbvfMdev {
                 this.pages.fill(dev.doorbells(), &this.function);
                 Ok(stopped)
             }
-            Err(_) => {
-                let refusal = Refusal::new(Code::Io, "not allowed by the host", 0, 0);
-                Err(Failed::Unchanged(stopped, stream.fail(dev, refusal)))
-            }
+            Err(conflict) => Err(Failed::Unchanged(
+                stopped,
+                stream.fail(dev, refusal(conflict)),
+            )),
         }
     }
 
@@ -104,6 +105,26 @@ impl Migration for IgbvfMdev {
 
     fn data_size(dev: &Device) -> Result<usize> {
         Ok(dev.data().format.stream_len_max())
+    }
+}
+
+/// Says what the administrator does not let the guest have.
+fn refusal(conflict: Conflict) -> Refusal {
+    let number = |[a, b, c, d, e, f]: [u8; 6]| u64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+
+    match conflict {
+        Conflict::Mac { got, want } => Refusal::new(
+            Code::Io,
+            "the administrator has set another MAC address, and does not trust the guest",
+            number(got),
+            number(want),
+        ),
+        Conflict::Unicast { count } => Refusal::new(
+            Code::Io,
+            "further MAC addresses, and the administrator does not trust the guest",
+            count.into(),
+            0,
+        ),
     }
 }
 

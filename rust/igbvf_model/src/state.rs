@@ -13,9 +13,17 @@ use vmf::Refusal;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Conflict {
     /// The state has another address than the administrator has set.
-    Mac,
-    /// The state has further addresses, which the administrator does not allow.
-    Unicast,
+    Mac {
+        /// That of the state.
+        got: [u8; 6],
+        /// That of the administrator.
+        want: [u8; 6],
+    },
+    /// The state has so many further addresses, which the administrator does not allow.
+    Unicast {
+        /// How many.
+        count: u32,
+    },
 }
 
 /// Why a state is not loaded.
@@ -51,10 +59,15 @@ pub fn check(state: &State, administrator: &Administrator) -> Result<(), Conflic
     };
     let has_mac = state.filters.flags & Filters::FLAGS_MAC_VALID != 0;
     if served && has_mac && state.filters.mac != mac {
-        return Err(Conflict::Mac);
+        return Err(Conflict::Mac {
+            got: state.filters.mac,
+            want: mac,
+        });
     }
     if state.unicast.count != 0 {
-        return Err(Conflict::Unicast);
+        return Err(Conflict::Unicast {
+            count: state.unicast.count,
+        });
     }
     Ok(())
 }

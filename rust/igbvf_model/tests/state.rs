@@ -225,14 +225,20 @@ fn the_host_may_refuse_addresses() {
     assert_eq!(admin(PEER, true).load(&state), Ok(()));
     let mut device = admin(PEER, false);
     let before = device;
-    assert_eq!(device.load(&state), Err(LoadError::Host(Conflict::Mac)));
+    assert_eq!(
+        device.load(&state),
+        Err(LoadError::Host(Conflict::Mac {
+            got: OWN,
+            want: PEER
+        }))
+    );
     assert_eq!(device, before);
     let mut more = state;
     more.unicast.count = 1;
     more.unicast.addresses[..6].copy_from_slice(&PEER);
     assert_eq!(
         admin(OWN, false).load(&more),
-        Err(LoadError::Host(Conflict::Unicast))
+        Err(LoadError::Host(Conflict::Unicast { count: 1 }))
     );
     assert_eq!(admin(OWN, true).load(&more), Ok(()));
     // One that is not served has asked for nothing.
