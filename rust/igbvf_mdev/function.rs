@@ -109,8 +109,8 @@ pub(crate) enum Given {
     Taken,
     /// It has to wait for a descriptor.
     Waits,
-    /// It can be forgotten, if the queue is off.
-    Off,
+    /// It can be forgotten, if the queue is off, or the guest has handed over too little for it.
+    Lost,
 }
 
 impl Function {
@@ -296,8 +296,7 @@ impl Function {
         let interrupt = match received {
             Received::Done(_) => true,
             Received::Dropped { interrupt } => interrupt,
-            Received::Off => return Given::Off,
-            Received::NoDescriptor { drop: true } => return Given::Taken,
+            Received::Off | Received::NoDescriptor { drop: true } => return Given::Lost,
             Received::NoDescriptor { drop: false } => return Given::Waits,
         };
 

@@ -16,6 +16,8 @@ mod function;
 #[forbid(unsafe_code)]
 mod migration;
 #[forbid(unsafe_code)]
+mod network;
+#[forbid(unsafe_code)]
 mod pages;
 #[forbid(unsafe_code)]
 mod traps;

@@ -7,6 +7,12 @@ use super::{
         Given,
         Pace, //
     },
+    network::{
+        Arrival,
+        Far,
+        Network,
+        FRAME_LEN, //
+    },
     traps::{
         carry_over,
         raise_vectors, //
@@ -16,7 +22,6 @@ use super::{
 };
 use igbvf_model::{
     Fault,
-    Full,
     Memory,
     NetHeader,
     Raise,
@@ -41,17 +46,10 @@ use kernel::{
 };
 use tap::{
     Closing,
-    Tap,
-    Wake,
-    Watch, //
+    Tap, //
 };
-use vfio::emulated::{
-    Next,
-    Waker, //
-};
+use vfio::emulated::Next;
 
-/// The longest frame that the stack gives a TAP device without offloads, in bytes; with tags.
-const FRAME_LEN: usize = 9728;
 /// Descriptors of a queue, and frames from the network, in one round.
 const BUDGET: u32 = 64;
 /// Time between two attempts at a network that takes no frame.
@@ -63,41 +61,6 @@ const LOOK_TIME: Delta = Delta::from_micros(200);
 /// A guest that has written nothing for so long is at rest, and the next write wakes the task; in
 /// nanoseconds.
 const REST_TIME: u64 = 2_000_000;
-
-/// Tells the task of the device that the TAP device has something to say.
-struct Notice(Waker<IgbvfMdev>);
-
-impl Wake for Notice {
-    fn wake(&self) {
-        self.0.wake();
-    }
-}
-
-/// The far end of the wire.
-#[derive(Default)]
-struct Far {
-    tap: Option<Arc<Tap>>,
-    /// Wakes up the task of a function that is open; `None` if it is not. Who is told keeps the device.
-    waker: Option<Waker<IgbvfMdev>>,
-    watch: Option<Watch<Notice>>,
-}
-
-impl Far {
-    /// Makes the watch of a TAP device.
-    ///
-    /// # Errors
-    ///
-    /// - [`ENOMEM`]
-    fn watch(
-        tap: Option<&Arc<Tap>>,
-        waker: Option<&Waker<IgbvfMdev>>,
-    ) -> Result<Option<Watch<Notice>>> {
-        match (tap, waker) {
-            (Some(tap), Some(waker)) => Watch::new(tap.clone(), Notice(waker.clone())).map(Some),
-            _ => Ok(None),
-        }
-    }
-}
 
 /// What the rounds of an open function work with.
 #[derive(Default)]
@@ -206,7 +169,9 @@ impl Line {
 
         desk.waiting = None;
         if let Some(tap) = tap {
-            let _ = (0..BACKLOG).all(|_| !matches!(arrival(&tap, &mut desk), Arrival::None));
+            let network = Network(&tap);
+
+            let _ = (0..BACKLOG).all(|_| network.ask(&mut desk.frame).is_some());
             self.let_go(tap);
         }
         drop(desk);
@@ -320,26 +285,6 @@ fn is_bus_master(dev: &Device) -> bool {
     dev.data().config.lock().is_bus_master()
 }
 
-/// What comes of asking the network for a frame.
-enum Arrival {
-    None,
-    /// One that is too long for any guest.
-    Useless,
-    Frame(NetHeader, usize),
-}
-
-/// Asks the network for a frame.
-fn arrival(tap: &Tap, desk: &mut Desk) -> Arrival {
-    let mut header = [0; NetHeader::LEN];
-
-    match tap.receive(&mut header, &mut desk.frame) {
-        Ok(Some(len)) if len <= desk.frame.len() => Arrival::Frame(NetHeader::decode(&header), len),
-        Ok(Some(_)) => Arrival::Useless,
-        // An interface that is gone is as silent as one that has nothing to say.
-        Ok(None) | Err(_) => Arrival::None,
-    }
-}
-
 /// Gives the guest a frame; returns whether there may be another one for it.
 fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, mut raise: impl FnMut(Raise)) -> bool {
     if !is_bus_master(dev) {
@@ -347,10 +292,10 @@ fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, mut raise: impl FnMut(Raise
     }
     let (header, len) = match desk.waiting.take() {
         Some(waiting) => waiting,
-        None => match arrival(tap, desk) {
-            Arrival::None => return false,
-            Arrival::Useless => return true,
-            Arrival::Frame(header, len) => (header, len),
+        None => match Network(tap).ask(&mut desk.frame) {
+            None => return false,
+            Some(Arrival::Useless) => return true,
+            Some(Arrival::Frame(header, len)) => (header, len),
         },
     };
     let frame = desk.frame.get_mut(..len).unwrap_or_default();
@@ -358,8 +303,9 @@ fn receive(dev: &Device, tap: &Tap, desk: &mut Desk, mut raise: impl FnMut(Raise
     let mut give = || function.receive(&header, frame, &mut Guest(dev), &mut raise);
     let mut given = give();
 
-    // The frame may be later than what the guest has switched on since the round has begun.
-    if given == Given::Off && carry_over(dev) {
+    // The frame may be later than what the guest has switched on, or handed over, since the round has
+    // begun.
+    if given != Given::Taken && carry_over(dev) {
         given = give();
     }
     if given == Given::Waits {
@@ -387,18 +333,5 @@ impl Memory for Guest<'_> {
 
     fn write(&mut self, iova: u64, from: &[u8]) -> core::result::Result<(), Fault> {
         self.0.dma_write(iova, from).map_err(|_| Fault)
-    }
-}
-
-/// The network.
-struct Network<'a>(&'a Tap);
-
-impl Wire for Network<'_> {
-    fn send(&mut self, header: &NetHeader, frame: &[u8]) -> core::result::Result<(), Full> {
-        match self.0.send(&header.encode(), frame) {
-            Err(EAGAIN) => Err(Full),
-            // What the network does not want is lost, as on any wire.
-            _ => Ok(()),
-        }
     }
 }
