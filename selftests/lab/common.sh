@@ -139,7 +139,9 @@ NS=(unshare --mount --pid --fork --kill-child --propagation private)
 ((EUID == 0)) || NS=(unshare --user --map-root-user --map-auto "${NS[@]:1}")
 
 check_namespaces() {
-	local hint='run as root, or allow user namespaces and give this user a range in /etc/subuid and /etc/subgid'
+	local hint='run as root, or install uidmap, allow user namespaces'
+	hint+=' (Ubuntu: kernel.apparmor_restrict_unprivileged_userns=0), and give this user a range in'
+	hint+=' /etc/subuid and /etc/subgid'
 	"${NS[@]}" true 2>/dev/null && return
 	((EUID == 0)) && refuse 'this root may not create namespaces (a container without CAP_SYS_ADMIN?)'
 	refuse "not root, and no usable user namespaces: $hint"

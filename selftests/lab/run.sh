@@ -32,7 +32,8 @@ usage() {
 	run.sh cargo-test            the cargo tests of every crate of rust/
 	run.sh cargo CRATE ARG...    cargo on rust/CRATE, with the toolchain of the lab; a CRATE
 	                             with a slash is a folder of the clone
-	run.sh fuzz [TARGET...]      fuzz the codec, FUZZ_SECONDS (60) for all targets together
+	run.sh fuzz [TARGET...]      fuzz codec and model, FUZZ_SECONDS (60) for all targets together:
+	                             check, model, reader, roundtrip, structured
 	run.sh fuzz -r TARGET FILE...
 	                             run a fuzz target once on each of these inputs
 	run.sh bench [LANE]          speed of the codec; downtime, data path, save and load, DMA
@@ -61,6 +62,7 @@ usage() {
 }
 
 prepare() {
+	is_lane "$1" || refuse "no lane '$1': debian, full or debug"
 	ensure_root
 	ensure_kernel "$1"
 }
@@ -128,6 +130,7 @@ cmd_test() {
 	for lane in "${lanes[@]}"; do
 		plan_lane "$lane" "args='$args'" ${driver:+"driver=$driver"}
 	done
+	((${#UNIT_NAME[@]})) || refuse "nothing of $glob is for ${lanes[*]}: their kernels have not what it needs"
 	[[ $glob != '*' || -n $args$driver ]] || timed=1
 	run_units "$timed"
 	end_count
