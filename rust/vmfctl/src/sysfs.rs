@@ -7,11 +7,12 @@ mod bus;
 use std::{
     collections::BTreeMap,
     fmt, fs,
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
+use vmf::PREAMBLE_MAX;
 
 pub(crate) use self::bus::Kind;
 use crate::{
@@ -172,7 +173,7 @@ impl Sysfs {
             return Err(failure);
         }
         let path = self.format_dir(address).join("descriptor");
-        fs::read(&path).map_err(|error| Failure::io(&path, &error))
+        read_once(&path).map_err(|error| Failure::io(&path, &error))
     }
 
     /// All that the driver of a function says.
@@ -236,6 +237,21 @@ impl Sysfs {
             .map(|text| text.trim_end().to_string())
             .filter(|text| !text.is_empty())
     }
+}
+
+/// Reads a file that the driver makes anew for each read(): pieces need not be of one descriptor.
+fn read_once(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    // One byte more than a descriptor can have shows one that is too long.
+    let mut bytes = vec![0; PREAMBLE_MAX.saturating_add(1)];
+    let len = loop {
+        match file.read(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other?,
+        }
+    };
+    bytes.truncate(len);
+    Ok(bytes)
 }
 
 fn read_line(path: &Path) -> Result<String> {
