@@ -18,18 +18,18 @@ pub(crate) fn run(io: &Io, device: &str, source: &Source) -> Result {
         .ok_or_else(|| Failure::Usage(format!("{device:?} is no UUID of a mediated device")))?;
     let preamble = source.preamble(&io.sysfs)?;
     let path = io.sysfs.format_dir(&address).join("adopt");
+    let opened = OpenOptions::new().write(true).open(&path);
+    let mut file = opened.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Failure::Input(format!(
+            "{address}: no function in software, which has migration_format/adopt"
+        )),
+        _ => Failure::io(&path, &error),
+    })?;
     // Whole, as the driver takes no pieces.
-    let written = OpenOptions::new()
-        .write(true)
-        .open(&path)
-        .and_then(|mut file| file.write_all(&preamble));
-    let Err(error) = written else {
+    let Err(error) = file.write_all(&preamble) else {
         return Ok(Outcome::Good);
     };
     match (error.kind(), error.raw_os_error().and_then(errno_name)) {
-        (io::ErrorKind::NotFound, _) => Err(Failure::Input(format!(
-            "{address}: no function in software, which has migration_format/adopt"
-        ))),
         (io::ErrorKind::ResourceBusy, _) => Err(Failure::Input(format!(
             "{address}: somebody has opened it; that has to come after"
         ))),

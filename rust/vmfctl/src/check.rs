@@ -14,7 +14,7 @@ use crate::{
     print,
     registry::Registry,
     source::Source,
-    sysfs::{Address, Device},
+    sysfs::{Address, Asked, Device},
     verdict::{self, Rule, Verdict},
 };
 
@@ -29,24 +29,35 @@ struct Sender {
 struct Answer {
     destination: String,
     verdict: Verdict,
-    /// The errno of its driver, 0 if it accepts.
-    driver: Option<i32>,
+    /// What its driver says, if it has one here.
+    driver: Option<Asked>,
 }
 
 impl Answer {
     /// Neither this tool nor the driver may refuse.
     fn accepted(&self) -> bool {
-        match self.driver {
+        match self.errno() {
             Some(errno) => errno == 0 && !self.verdict.refused(),
             None => self.verdict.accepted(),
         }
     }
 
-    /// Whether the driver says something else than this tool.
-    fn disputed(&self) -> bool {
+    /// The errno of its driver, 0 if it accepts.
+    fn errno(&self) -> Option<i32> {
+        match self.driver {
+            Some(Asked::Said(errno)) => Some(errno),
+            _ => None,
+        }
+    }
+
+    /// Whether the driver says the same as this tool; none if one of them does not judge, or not
+    /// all that the other one does: a driver judges the descriptor, and not the policy of its host.
+    fn agrees(&self) -> Option<bool> {
         let error = self.verdict.error;
         let errno = error.map_or(0, |error| error.code.errno());
-        self.verdict.unknown.is_none() && self.driver.is_some_and(|driver| driver != errno)
+        let same = self.errno()? == errno;
+        let by_policy = error.is_none() && self.verdict.refused();
+        (self.verdict.unknown.is_none() && !(same && by_policy)).then_some(same)
     }
 }
 
@@ -207,7 +218,7 @@ fn by_device(io: &Io, registry: &Registry, sender: &Sender, bdf: &Address) -> Re
     Ok(Answer {
         destination: bdf.to_string(),
         verdict: judge(registry, sender, &io.sysfs.device(bdf)?),
-        driver: io.sysfs.check(bdf, &sender.preamble)?,
+        driver: Some(io.sysfs.check(bdf, &sender.preamble)?),
     })
 }
 
@@ -223,9 +234,13 @@ fn answer_json(answer: &Answer) -> Json {
             "error": rule.code.map(vmf::Code::name),
         })
     });
-    let driver = answer.driver.map(
-        |errno| json!({"errno": errno, "error": errno_name(errno), "agrees": !answer.disputed()}),
+    let driver = answer.errno().map(
+        |errno| json!({"errno": errno, "error": errno_name(errno), "agrees": answer.agrees()}),
     );
+    let not_asked = match &answer.driver {
+        Some(Asked::Not(why)) => Some(why),
+        _ => None,
+    };
     json!({
         "destination": answer.destination,
         "accepted": answer.accepted(),
@@ -233,6 +248,7 @@ fn answer_json(answer: &Answer) -> Json {
         "no_verdict": answer.verdict.unknown,
         "rules": rules.collect::<Vec<_>>(),
         "driver": driver,
+        "driver_not_asked": not_asked,
     })
 }
 
@@ -281,20 +297,25 @@ fn text(out: &mut dyn Write, registry: &Registry, answer: &Answer) -> Result<()>
             }
         }
     }
-    match answer.driver {
-        None => {}
-        Some(errno) if answer.disputed() => {
+    match (&answer.driver, answer.agrees()) {
+        (None, _) => {}
+        (Some(Asked::Not(why)), _) => writeln!(out, "the driver was not asked: {why}")?,
+        (Some(Asked::Said(errno)), Some(false)) => {
             let warning = format!(
                 "the driver of this device says: {}; its code or registry is another than that of \
                  this tool",
-                name_of(errno)
+                name_of(*errno)
             );
             writeln!(out, "{}", print::styled(print::RED, &warning))?;
         }
-        Some(errno) if answer.verdict.unknown.is_some() => {
-            writeln!(out, "the driver of this device says: {}", name_of(errno))?;
+        (Some(Asked::Said(errno)), None) if answer.verdict.unknown.is_some() => {
+            writeln!(out, "the driver of this device says: {}", name_of(*errno))?;
         }
-        Some(_) => writeln!(out, "the driver of this device says the same")?,
+        (Some(_), None) => writeln!(
+            out,
+            "the driver of this device accepts the descriptor; it does not look at host policy"
+        )?,
+        (Some(_), Some(true)) => writeln!(out, "the driver of this device says the same")?,
     }
     Ok(())
 }

@@ -85,7 +85,7 @@ The destination can be
   a key             the line vmf=... that \"vmfctl inventory\" and \"vmfctl describe\" show; the source can \
 be one, too, and then the keys are compared, and nothing else
   a DEVICE          a device of this host, as its driver describes it; if its file \"check\" can be \
-written, the driver is asked too, and neither may refuse
+written, the driver is asked too, which does not look at host policy; neither may refuse
   an inventory      each of its devices; accepted if one of them accepts
   a descriptor      a device that sends this: it takes at least what it sends
 

@@ -120,6 +120,15 @@ pub(crate) struct Device {
     pub(crate) descriptor: String,
 }
 
+/// What came of asking a driver about a descriptor.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Asked {
+    /// The errno with which it refuses, 0 if it accepts.
+    Said(i32),
+    /// Why it was not asked.
+    Not(String),
+}
+
 /// The `/sys` of this host, or a copy of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Sysfs {
@@ -210,18 +219,18 @@ impl Sysfs {
     }
 
     /// Shows a descriptor to the driver of a function.
-    ///
-    /// Returns the errno with which it refuses, 0 if it does not, or [`None`] if this host or user
-    /// cannot ask.
-    pub(crate) fn check(&self, address: &Address, descriptor: &[u8]) -> Result<Option<i32>> {
+    pub(crate) fn check(&self, address: &Address, descriptor: &[u8]) -> Result<Asked> {
         let path = self.format_dir(address).join("check");
-        let file = fs::OpenOptions::new().write(true).open(&path);
-        match file.and_then(|mut file| file.write_all(descriptor)) {
-            Ok(()) => Ok(Some(0)),
-            Err(error) => match (error.kind(), error.raw_os_error()) {
-                (io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied, _) => Ok(None),
-                (_, Some(errno)) => Ok(Some(errno)),
-                _ => Err(Failure::io(&path, &error)),
+        let mut file = match fs::OpenOptions::new().write(true).open(&path) {
+            Ok(file) => file,
+            // There is no such file, or this user or a container may not write it.
+            Err(error) => return Ok(Asked::Not(Failure::io(&path, &error).to_string())),
+        };
+        match file.write_all(descriptor) {
+            Ok(()) => Ok(Asked::Said(0)),
+            Err(error) => match error.raw_os_error() {
+                Some(errno) => Ok(Asked::Said(errno)),
+                None => Err(Failure::io(&path, &error)),
             },
         }
     }
