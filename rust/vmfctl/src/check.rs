@@ -168,17 +168,20 @@ fn by_keys(io: &Io, registry: &Registry, source: &Source, against: &Source) -> R
         },
         driver: None,
     };
-    if matches!(against, Source::File(_) | Source::Stdin) {
-        if let Ok(inventory) = against.inventory_or_preamble()? {
-            let host = &inventory.hostname;
-            let devices = inventory.devices.iter().map(|device| {
-                let destination = format!("{} on {host}", device.bdf);
-                answer(destination, Key::of_device(registry, device))
-            });
-            return Ok(devices.collect());
-        }
-    }
-    let to = Key::of(&io.sysfs, registry, against)?;
+    let to = match against {
+        Source::Device(_) | Source::Key(_) => Key::of(&io.sysfs, registry, against)?,
+        Source::File(_) | Source::Stdin => match against.inventory_or_preamble()? {
+            Ok(inventory) => {
+                let host = &inventory.hostname;
+                let devices = inventory.devices.iter().map(|device| {
+                    let destination = format!("{} on {host}", device.bdf);
+                    answer(destination, Key::of_device(registry, device))
+                });
+                return Ok(devices.collect());
+            }
+            Err(preamble) => Key::of_preamble(registry, against, &preamble)?,
+        },
+    };
     Ok(vec![answer(against.label(), Ok(to))])
 }
 

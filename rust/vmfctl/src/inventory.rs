@@ -76,8 +76,13 @@ impl Inventory {
 
     /// Reads an inventory in JSON or YAML.
     pub(crate) fn read(source: &Source) -> Result<Self> {
+        Self::parse(source, source.open()?)
+    }
+
+    /// The same of `source` that is open.
+    pub(crate) fn parse(source: &Source, mut input: impl Read) -> Result<Self> {
         let mut text = String::new();
-        let read = source.open()?.read_to_string(&mut text);
+        let read = input.read_to_string(&mut text);
         read.map_err(|error| Failure::Input(format!("{}: {error}", source.label())))?;
         let wrong = |error: &dyn std::fmt::Display| {
             Failure::Input(format!(

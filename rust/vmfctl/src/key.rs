@@ -52,7 +52,6 @@ pub(crate) struct Key {
 impl Key {
     /// The key that `source` is, or that of the device or stream that it is.
     pub(crate) fn of(sysfs: &Sysfs, registry: &Registry, source: &Source) -> failure::Result<Self> {
-        let input = |error| Failure::Input(format!("{}: {error}", source.label()));
         match source {
             Source::Key(text) => text
                 .parse()
@@ -61,11 +60,20 @@ impl Key {
                 Self::of_device(registry, &sysfs.device(address)?).map_err(Failure::Input)
             }
             Source::File(_) | Source::Stdin => {
-                let preamble = source.preamble(sysfs)?;
-                let descriptor = verdict::descriptor(&preamble).map_err(input)?;
-                Ok(Self::of_descriptor(registry, &descriptor))
+                Self::of_preamble(registry, source, &source.preamble(sysfs)?)
             }
         }
+    }
+
+    /// The key of `source`, which starts with `preamble`.
+    pub(crate) fn of_preamble(
+        registry: &Registry,
+        source: &Source,
+        preamble: &[u8],
+    ) -> failure::Result<Self> {
+        let descriptor = verdict::descriptor(preamble)
+            .map_err(|error| Failure::Input(format!("{}: {error}", source.label())))?;
+        Ok(Self::of_descriptor(registry, &descriptor))
     }
 
     /// The key of a stream that starts with `descriptor`, and of a device that takes no more than that.

@@ -77,17 +77,17 @@ impl Source {
     pub(crate) fn preamble(&self, sysfs: &Sysfs) -> Result<Vec<u8>> {
         match self {
             Self::Device(bdf) => sysfs.descriptor(bdf),
-            _ => Ok(preamble(self.head()?)),
+            _ => self.head(self.open()?),
         }
     }
 
-    /// Reads the start of a file: one byte more than a descriptor can have.
-    fn head(&self) -> Result<Vec<u8>> {
+    /// Reads a descriptor at the start of `input`: at most one byte more than one can have.
+    fn head(&self, input: impl Read) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let most = PREAMBLE_MAX.saturating_add(1) as u64;
-        let read = self.open()?.take(most).read_to_end(&mut bytes);
+        let read = input.take(most).read_to_end(&mut bytes);
         read.map_err(|error| Failure::Input(format!("{}: {error}", self.label())))?;
-        Ok(bytes)
+        Ok(preamble(bytes))
     }
 
     /// Returns an input of this source from its start, with the descriptor that is there.
@@ -102,15 +102,17 @@ impl Source {
         Ok((preamble(head), whole))
     }
 
-    /// Reads an inventory, or else a descriptor.
+    /// Reads an inventory, or else a descriptor, of what may be readable once only.
     pub(crate) fn inventory_or_preamble(&self) -> Result<core::result::Result<Inventory, Vec<u8>>> {
-        let mut bytes = Vec::new();
-        let head = self.open()?.take(1).read_to_end(&mut bytes);
-        let magic = vmf::registry::MAGIC.first();
-        match head.map(|_| bytes.first() == magic) {
-            Ok(true) => Ok(Err(preamble(self.head()?))),
-            Ok(false) => Ok(Ok(Inventory::read(self)?)),
-            Err(error) => Err(Failure::Input(format!("{}: {error}", self.label()))),
+        let mut input = self.open()?;
+        let mut first = Vec::new();
+        let read = input.by_ref().take(1).read_to_end(&mut first);
+        read.map_err(|error| Failure::Input(format!("{}: {error}", self.label())))?;
+        let is_stream = first.first() == vmf::registry::MAGIC.first();
+        let whole = io::Cursor::new(first).chain(input);
+        match is_stream {
+            true => Ok(Err(self.head(whole)?)),
+            false => Ok(Ok(Inventory::parse(self, whole)?)),
         }
     }
 }
