@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use crate::{
     cli::Io,
     failure::{errno_name, Failure, Outcome, Result},
+    generations,
     source::Source,
     sysfs::Address,
 };
@@ -16,7 +17,7 @@ use crate::{
 pub(crate) fn run(io: &Io, device: &str, source: &Source) -> Result {
     let address = Address::parse(device)
         .ok_or_else(|| Failure::Usage(format!("{device:?} is no UUID of a mediated device")))?;
-    let preamble = source.preamble(&io.sysfs)?;
+    let preamble = generations::in_force(&source.start(&io.sysfs)?);
     let path = io.sysfs.format_dir(&address).join("adopt");
     let opened = OpenOptions::new().write(true).open(&path);
     let mut file = opened.map_err(|error| match error.kind() {

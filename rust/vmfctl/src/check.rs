@@ -9,6 +9,7 @@ use serde_json::{json, Value as Json};
 use crate::{
     cli::Io,
     failure::{errno_name, Failure, Outcome, Result},
+    generations,
     key::Key,
     policy::{self, Guest, Policy},
     print,
@@ -20,7 +21,8 @@ use crate::{
 
 /// What sends a stream.
 struct Sender {
-    preamble: Vec<u8>,
+    /// A descriptor, or all of a stream.
+    start: Vec<u8>,
     guest: Guest,
     policy: Option<Policy>,
 }
@@ -107,18 +109,18 @@ pub(crate) fn run(
 /// What is known of a source.
 fn sender(io: &Io, source: &Source) -> Result<Sender> {
     if let Source::Device(address) = source {
-        let preamble = source.preamble(&io.sysfs)?;
+        let start = source.start(&io.sysfs)?;
         return Ok(Sender {
-            guest: Guest::of_descriptor(&preamble),
+            guest: Guest::of_descriptor(&start),
             policy: Policy::read(&io.sysfs, address),
-            preamble,
+            start,
         });
     }
-    let (preamble, whole) = source.with_head(source.open()?)?;
+    let (start, whole) = source.with_head(source.open()?)?;
     Ok(Sender {
-        guest: Guest::of_stream(&preamble, whole),
+        guest: Guest::of_stream(&start, whole),
         policy: None,
-        preamble,
+        start,
     })
 }
 
@@ -131,9 +133,9 @@ fn by_sender(
     version: Option<u32>,
 ) -> Result<Vec<Answer>> {
     Ok(match against {
-        None => vec![by_registry(registry, &sender.preamble, version)?],
+        None => vec![by_registry(registry, &sender.start, version)?],
         Some(Source::Device(bdf)) => vec![by_device(io, registry, sender, bdf)?],
-        Some(other) => match other.inventory_or_preamble()? {
+        Some(other) => match other.inventory_or_start()? {
             Ok(inventory) => {
                 let judge = |device: &Device| Answer {
                     destination: format!("{} on {}", device.bdf, inventory.hostname),
@@ -144,11 +146,12 @@ fn by_sender(
             }
             Err(own) => {
                 let label = other.label();
-                let descriptor = verdict::descriptor(&own)
+                let in_force = generations::in_force(&own);
+                let descriptor = verdict::descriptor(&in_force)
                     .map_err(|error| Failure::Input(format!("{label}: {error}")))?;
-                let caps = verdict::of_descriptor(&descriptor)?;
+                let caps = verdict::of_start(&own)?;
                 let config: Vec<_> = descriptor.config().collect();
-                vec![answer(registry, &sender.preamble, label, &caps, &config)]
+                vec![answer(registry, &sender.start, label, &caps, &config)]
             }
         },
     })
@@ -170,7 +173,7 @@ fn by_keys(io: &Io, registry: &Registry, source: &Source, against: &Source) -> R
     };
     let to = match against {
         Source::Device(_) | Source::Key(_) => Key::of(&io.sysfs, registry, against)?,
-        Source::File(_) | Source::Stdin => match against.inventory_or_preamble()? {
+        Source::File(_) | Source::Stdin => match against.inventory_or_start()? {
             Ok(inventory) => {
                 let host = &inventory.hostname;
                 let devices = inventory.devices.iter().map(|device| {
@@ -179,7 +182,7 @@ fn by_keys(io: &Io, registry: &Registry, source: &Source, against: &Source) -> R
                 });
                 return Ok(devices.collect());
             }
-            Err(preamble) => Key::of_preamble(registry, against, &preamble)?,
+            Err(start) => Key::of_start(registry, against, &start)?,
         },
     };
     Ok(vec![answer(against.label(), Ok(to))])
@@ -187,42 +190,57 @@ fn by_keys(io: &Io, registry: &Registry, source: &Source, against: &Source) -> R
 
 fn answer(
     registry: &Registry,
-    preamble: &[u8],
+    start: &[u8],
     destination: String,
     caps: &vmf::Capabilities,
     config: &[vmf::ConfigWord],
 ) -> Answer {
     Answer {
         destination,
-        verdict: verdict::judge(registry, preamble, caps, config),
+        verdict: verdict::judge(registry, start, caps, config),
         driver: None,
     }
 }
 
 /// Judges on behalf of a device in an inventory or in sysfs, and of its host.
 fn judge(registry: &Registry, sender: &Sender, device: &Device) -> Verdict {
-    let mut verdict = verdict::judge_for(registry, &sender.preamble, device);
+    let mut verdict = verdict::judge_for(registry, &sender.start, device);
     let (from, to) = (sender.policy.as_ref(), device.policy.as_ref());
     policy::judge(&mut verdict, &sender.guest, from, to);
     verdict
 }
 
-fn by_registry(registry: &Registry, preamble: &[u8], version: Option<u32>) -> Result<Answer> {
-    let caps = verdict::of_registry(registry, preamble, version)?;
+fn by_registry(registry: &Registry, start: &[u8], version: Option<u32>) -> Result<Answer> {
+    let caps = verdict::of_registry(registry, start, version)?;
     let destination = format!(
         "{} version {}, as in revision {} of the registry",
         caps.profile_name, caps.version, registry.registry.revision
     );
     // What its configuration space is, depends on the host.
-    Ok(answer(registry, preamble, destination, &caps, &[]))
+    Ok(answer(registry, start, destination, &caps, &[]))
 }
 
 fn by_device(io: &Io, registry: &Registry, sender: &Sender, bdf: &Address) -> Result<Answer> {
     Ok(Answer {
         destination: bdf.to_string(),
         verdict: judge(registry, sender, &io.sysfs.device(bdf)?),
-        driver: Some(io.sysfs.check(bdf, &sender.preamble)?),
+        driver: Some(ask(io, bdf, &sender.start)?),
     })
+}
+
+/// Shows the driver one descriptor after the other, as it takes one at a time.
+fn ask(io: &Io, bdf: &Address, start: &[u8]) -> Result<Asked> {
+    if !generations::in_order(start) {
+        let why = "the descriptors of the stream are too many, or not in their order";
+        return Ok(Asked::Not(why.into()));
+    }
+    for preamble in generations::each(start) {
+        let asked = io.sysfs.check(bdf, &preamble)?;
+        if asked != Asked::Said(0) {
+            return Ok(asked);
+        }
+    }
+    Ok(Asked::Said(0))
 }
 
 fn answer_json(answer: &Answer) -> Json {

@@ -77,8 +77,8 @@ source \"local\" of node-feature-discovery; write them to a file whose name star
 /etc/kubernetes/node-feature-discovery/features.d, and then rename it.";
 
 const CHECK_HELP: &str = "\
-Applies every rule of the format, with the code that the kernel uses, and shows each one with the \
-values of source and destination, held or not. The verdict is the exit status.
+Applies every rule of the format to each DESCRIPTOR, with the code that the kernel uses, and shows all \
+rules, held or not, for the first one that is refused, or the last. The verdict is the exit status.
 
 The destination can be
   nothing           a device as the registry promises it, with the newest profile version

@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::{
     cli::Io,
     failure::{Failure, Outcome, Result},
+    generations,
     key::Key,
     layout::Layout,
     print,
@@ -20,7 +21,8 @@ use crate::{
 
 /// Describes `source`.
 pub(crate) fn run(io: &Io, registry: &Registry, source: &Source) -> Result {
-    let bytes = source.preamble(&io.sysfs)?;
+    let start = source.start(&io.sysfs)?;
+    let bytes = generations::in_force(&start);
     let descriptor = verdict::descriptor(&bytes).map_err(|error| {
         let label = source.label();
         Failure::Input(format!(
@@ -32,7 +34,7 @@ pub(crate) fn run(io: &Io, registry: &Registry, source: &Source) -> Result {
     // Of a device, what it takes as well.
     let key = match source {
         Source::Device(_) => Key::of(&io.sysfs, registry, source)?,
-        _ => Key::of_descriptor(registry, &descriptor),
+        _ => Key::of_start(registry, source, &start)?,
     };
     let mut out = io.out();
     if io.json {

@@ -9,16 +9,21 @@ use vmf::{
 
 /// A device that sends an envelope: nobody knows more of its format than its descriptor says.
 ///
-/// It is taken to read all versions before its own, and to have the features that it uses.
-pub(crate) fn capabilities(descriptor: &Descriptor<'_>) -> Capabilities {
+/// It is taken to read all versions before its own, and to have the features that it uses: those of
+/// `descriptor`, which is in force, and of the ones `before` it.
+pub(crate) fn capabilities(descriptor: &Descriptor<'_>, before: &[Descriptor<'_>]) -> Capabilities {
     let mut features = Features::default();
-    for words in [
-        &mut descriptor.features_required() as &mut dyn Iterator<Item = u64>,
-        &mut descriptor.features_optional(),
-    ] {
-        for (all, word) in features.0.iter_mut().zip(words) {
-            *all |= word;
+    let mut stream_max = 0;
+    for one in before.iter().chain([descriptor]) {
+        for words in [
+            &mut one.features_required() as &mut dyn Iterator<Item = u64>,
+            &mut one.features_optional(),
+        ] {
+            for (all, word) in features.0.iter_mut().zip(words) {
+                *all |= word;
+            }
         }
+        stream_max = one.stream_max().max(stream_max);
     }
     let limits = descriptor.limits().map(|limit| Limit {
         id: limit.id,
@@ -56,7 +61,7 @@ pub(crate) fn capabilities(descriptor: &Descriptor<'_>) -> Capabilities {
         limits: Limits::new(&limits.collect::<Vec<_>>()),
         policies: PROFILE.policies,
         sections: kept(sections.into_boxed_slice()),
-        stream_max: descriptor.stream_max().min(PROFILE.stream_max),
+        stream_max: stream_max.min(PROFILE.stream_max),
     }
 }
 

@@ -11,6 +11,7 @@ use vmf::{profile, registry::KEY_PRESENTED_CONFIG, Descriptor, Match, Rule};
 
 use crate::{
     failure::{self, Failure},
+    generations,
     registry::Registry,
     source::Source,
     sysfs::{number, Device, Sysfs},
@@ -60,20 +61,34 @@ impl Key {
                 Self::of_device(registry, &sysfs.device(address)?).map_err(Failure::Input)
             }
             Source::File(_) | Source::Stdin => {
-                Self::of_preamble(registry, source, &source.preamble(sysfs)?)
+                Self::of_start(registry, source, &source.start(sysfs)?)
             }
         }
     }
 
-    /// The key of `source`, which starts with `preamble`.
-    pub(crate) fn of_preamble(
+    /// The key of `source`, which has `start`: that of the descriptor in force, with the features
+    /// of the ones before, which a destination has to have, too.
+    pub(crate) fn of_start(
         registry: &Registry,
         source: &Source,
-        preamble: &[u8],
+        start: &[u8],
     ) -> failure::Result<Self> {
-        let descriptor = verdict::descriptor(preamble)
-            .map_err(|error| Failure::Input(format!("{}: {error}", source.label())))?;
-        Ok(Self::of_descriptor(registry, &descriptor))
+        let (mut features, mut needs) = (0, 0);
+        let mut all = generations::each(start).into_iter().map(|preamble| {
+            let descriptor = verdict::descriptor(&preamble)?;
+            let key = Self::of_descriptor(registry, &descriptor);
+            features |= key.features;
+            needs |= key.needs;
+            Ok(Self {
+                features,
+                needs,
+                ..key
+            })
+        });
+        let wrong = |error: String| Failure::Input(format!("{}: {error}", source.label()));
+        let first = all.next().unwrap_or_else(|| Err("no descriptor".into()));
+        all.fold(first, |before, next| before.and(next))
+            .map_err(wrong)
     }
 
     /// The key of a stream that starts with `descriptor`, and of a device that takes no more than that.

@@ -18,6 +18,7 @@ mod envelope;
 mod extract;
 mod failure;
 mod foreign;
+mod generations;
 mod image;
 mod inventory;
 mod key;

@@ -8,10 +8,9 @@ use std::{
     path::PathBuf,
 };
 
-use vmf::{FileHeader, SectionHeader, PREAMBLE_MAX};
-
 use crate::{
     failure::{Failure, Result},
+    generations::{self, START_MAX},
     inventory::Inventory,
     key,
     sysfs::{Address, Sysfs},
@@ -73,37 +72,31 @@ impl Source {
         }
     }
 
-    /// Reads a descriptor: file header and DESCRIPTOR, which may be the start of a whole stream.
-    pub(crate) fn preamble(&self, sysfs: &Sysfs) -> Result<Vec<u8>> {
+    /// Reads a descriptor, or the start of a whole stream: file header and all DESCRIPTORs.
+    pub(crate) fn start(&self, sysfs: &Sysfs) -> Result<Vec<u8>> {
         match self {
             Self::Device(bdf) => sysfs.descriptor(bdf),
             _ => self.head(self.open()?),
         }
     }
 
-    /// Reads a descriptor at the start of `input`: at most one byte more than one can have.
+    /// Reads the same of `input`.
     fn head(&self, input: impl Read) -> Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        let most = PREAMBLE_MAX.saturating_add(1) as u64;
-        let read = input.take(most).read_to_end(&mut bytes);
-        read.map_err(|error| Failure::Input(format!("{}: {error}", self.label())))?;
-        Ok(preamble(bytes))
+        Ok(self.with_head(input)?.0)
     }
 
-    /// Returns an input of this source from its start, with the descriptor that is there.
+    /// Returns an input of this source from its start, with the descriptors that are there.
     pub(crate) fn with_head<R: Read>(&self, mut input: R) -> Result<(Vec<u8>, impl Read)> {
         let mut head = Vec::new();
-        let read = input
-            .by_ref()
-            .take(PREAMBLE_MAX as u64)
-            .read_to_end(&mut head);
+        let most = START_MAX as u64;
+        let read = input.by_ref().take(most).read_to_end(&mut head);
         read.map_err(|error| Failure::Input(format!("{}: {error}", self.label())))?;
         let whole = io::Cursor::new(head.clone()).chain(input);
-        Ok((preamble(head), whole))
+        Ok((generations::cut(head), whole))
     }
 
     /// Reads an inventory, or else a descriptor, of what may be readable once only.
-    pub(crate) fn inventory_or_preamble(&self) -> Result<core::result::Result<Inventory, Vec<u8>>> {
+    pub(crate) fn inventory_or_start(&self) -> Result<core::result::Result<Inventory, Vec<u8>>> {
         let mut input = self.open()?;
         let mut first = Vec::new();
         let read = input.by_ref().take(1).read_to_end(&mut first);
@@ -115,20 +108,4 @@ impl Source {
             false => Ok(Ok(Inventory::parse(self, whole)?)),
         }
     }
-}
-
-/// Cuts the start of a stream behind its first DESCRIPTOR, if it is one.
-pub(crate) fn preamble(mut bytes: Vec<u8>) -> Vec<u8> {
-    if let Some(len) = preamble_len(&bytes) {
-        bytes.truncate(len);
-    }
-    bytes
-}
-
-fn preamble_len(bytes: &[u8]) -> Option<usize> {
-    let file_header = FileHeader::open(bytes.first_chunk()?).ok()?;
-    let at = usize::try_from(file_header.header_len).ok()?;
-    let header = SectionHeader::decode(bytes.get(at..)?.first_chunk()?);
-    let payload = usize::try_from(header.length).ok()?;
-    at.checked_add(vmf::section_len(payload))
 }

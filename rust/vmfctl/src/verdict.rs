@@ -11,15 +11,16 @@ use std::io::{self, Read};
 use serde_json::{json, Value as Json};
 use vmf::{
     profile::{self, Verifier},
-    Capabilities, ConfigWord, Crc32c, Descriptor, Match, Presented, Reader, Visitor,
+    Capabilities, ConfigWord, Crc32c, Descriptor, Match, Presented, Reader, Refusal, Section,
+    Visitor,
 };
 
 use crate::{
     decode::error_json,
     envelope,
     failure::{Failure, Result},
+    generations,
     registry::Registry,
-    source,
     sysfs::Device,
     tree::unhex,
 };
@@ -60,16 +61,21 @@ fn capabilities(
     })
 }
 
-/// A device as the registry promises it, for whoever sends `preamble`.
+/// The descriptors that are well formed of `each` that a stream starts with.
+fn well_formed(each: &[Vec<u8>]) -> Vec<Descriptor<'_>> {
+    each.iter().filter_map(|one| descriptor(one).ok()).collect()
+}
+
+/// A device as the registry promises it, for whoever sends a stream with `start`.
 ///
 /// Profile and identity are those of the tuple that fits best, so that a wrong one shows; without a
 /// descriptor those of any, as it is refused anyway. The version is the newest if it is not given.
 pub(crate) fn of_registry(
     registry: &Registry,
-    preamble: &[u8],
+    start: &[u8],
     version: Option<u32>,
 ) -> Result<Capabilities> {
-    let parsed = descriptor(preamble).ok();
+    let parsed = descriptor(start).ok();
     let id = parsed.map_or_else(Presented::default, |known| known.presented());
     let tuple = registry.tuple(&id).or(match parsed {
         Some(_) => None,
@@ -78,7 +84,7 @@ pub(crate) fn of_registry(
     let named = parsed.map_or("", |known| known.profile_name());
     let name = tuple.map_or(named, |tuple| &tuple.profile);
     let profile = known(name)?;
-    if let Some(own) = parsed.and_then(|descriptor| of_envelope(&descriptor)) {
+    if let Some(own) = of_envelope(&well_formed(&generations::each(start))) {
         let version = version.unwrap_or(own.version);
         return Ok(Capabilities { version, ..own });
     }
@@ -97,24 +103,31 @@ pub(crate) fn of_registry(
     capabilities(profile, version, presented)
 }
 
-/// A device that sends `descriptor`: it takes at least what it sends.
-pub(crate) fn of_descriptor(descriptor: &Descriptor<'_>) -> Result<Capabilities> {
-    if let Some(caps) = of_envelope(descriptor) {
+/// A device that sends a stream with `start`: it takes at least what it sends.
+pub(crate) fn of_start(start: &[u8]) -> Result<Capabilities> {
+    let each = generations::each(start);
+    let all = well_formed(&each);
+    if let Some(caps) = of_envelope(&all) {
         return Ok(caps);
     }
+    let Some(descriptor) = all.last() else {
+        return Err(Failure::Input("no descriptor".into()));
+    };
     let profile = known(descriptor.profile_name())?;
     let mut caps = capabilities(profile, descriptor.version(), descriptor.presented())?;
     for limit in descriptor.limits() {
         caps.limits.set(limit.id, limit.value);
     }
-    caps.stream_max = descriptor.stream_max();
+    let longest = all.iter().map(Descriptor::stream_max).max();
+    caps.stream_max = longest.unwrap_or(caps.stream_max);
     Ok(caps)
 }
 
 /// The same, if it sends envelopes.
-fn of_envelope(descriptor: &Descriptor<'_>) -> Option<Capabilities> {
-    profile::envelope::format(descriptor.profile_name())?;
-    Some(envelope::capabilities(descriptor))
+fn of_envelope(all: &[Descriptor<'_>]) -> Option<Capabilities> {
+    let (last, before) = all.split_last()?;
+    profile::envelope::format(last.profile_name())?;
+    Some(envelope::capabilities(last, before))
 }
 
 /// A device in an inventory or in sysfs.
@@ -123,7 +136,7 @@ fn of_device(device: &Device) -> Result<(Capabilities, Vec<ConfigWord>)> {
     let bytes = unhex(&device.descriptor).ok_or_else(|| wrong("descriptor is not hexadecimal"))?;
     let descriptor = descriptor(&bytes).map_err(|error| wrong(&format!("descriptor: {error}")))?;
     let profile = known(&device.profile)?;
-    let mut caps = match of_envelope(&descriptor) {
+    let mut caps = match of_envelope(&[descriptor]) {
         Some(caps) => Capabilities {
             version: device.profile_version,
             ..caps
@@ -222,10 +235,10 @@ impl Verdict {
     }
 }
 
-/// Judges `preamble` on behalf of a device in an inventory or in sysfs.
-pub(crate) fn judge_for(registry: &Registry, preamble: &[u8], device: &Device) -> Verdict {
+/// Judges the descriptors of `start` on behalf of a device in an inventory or in sysfs.
+pub(crate) fn judge_for(registry: &Registry, start: &[u8], device: &Device) -> Verdict {
     match of_device(device) {
-        Ok((caps, config)) => judge(registry, preamble, &caps, &config),
+        Ok((caps, config)) => judge(registry, start, &caps, &config),
         Err(failure) => Verdict {
             unknown: Some(failure.to_string()),
             ..Verdict::default()
@@ -233,17 +246,50 @@ pub(crate) fn judge_for(registry: &Registry, preamble: &[u8], device: &Device) -
     }
 }
 
-/// Judges `preamble` on behalf of a destination with `caps`, which shows `config` as far as it is known.
+/// Takes nothing but descriptors, which the reader judges.
+struct Descriptors;
+
+impl Visitor for Descriptors {
+    fn section(&mut self, _section: &Section<'_>) -> core::result::Result<(), Refusal> {
+        Ok(())
+    }
+}
+
+/// The refusal of a stream with `start`: by what comes first, as a load refuses it.
+fn refusal(start: &[u8], caps: &Capabilities) -> Option<vmf::Error> {
+    let mut buf = vec![0; caps.buffer_len()];
+    if generations::each(start).len() == 1 {
+        return vmf::preflight(start, caps, crc(), &mut buf).err();
+    }
+    let mut reader = Reader::new(*caps, crc(), buf);
+    match reader.feed(start, &mut Descriptors) {
+        Ok(_) if generations::is_cut(start) => reader.finish().err(),
+        judged => judged.err(),
+    }
+}
+
+/// The descriptor of `start` that a destination with `caps` refuses, or else the one in force.
+fn decisive(start: &[u8], caps: &Capabilities) -> Vec<u8> {
+    let mut each = generations::each(start);
+    let refused = each.iter().position(|one| {
+        let judged = descriptor(one).map(|descriptor| vmf::check(&descriptor, caps));
+        !matches!(judged, Ok(Ok(())))
+    });
+    each.truncate(refused.map_or(each.len(), |at| at.saturating_add(1)));
+    each.pop().unwrap_or_default()
+}
+
+/// Judges the descriptors of `start` on behalf of a destination with `caps`, which shows `config`
+/// as far as it is known.
 pub(crate) fn judge(
     registry: &Registry,
-    preamble: &[u8],
+    start: &[u8],
     caps: &Capabilities,
     config: &[ConfigWord],
 ) -> Verdict {
-    let mut buf = vec![0; caps.buffer_len()];
-    let mut error = vmf::preflight(preamble, caps, crc(), &mut buf).err();
+    let mut error = refusal(start, caps);
     let mut found = Vec::new();
-    if let Ok(descriptor) = descriptor(&source::preamble(preamble.to_vec())) {
+    if let Ok(descriptor) = descriptor(&decisive(start, caps)) {
         vmf::check_each(&descriptor, caps, &mut |finding| {
             found.push(rules::rule(registry, &descriptor, caps, &finding));
         });

@@ -8,7 +8,10 @@ use vmf::profile::igbvf_82576::{
     Filters, Loader, Mailbox, State, FEATURE_UNICAST_FILTERS, PROFILE,
 };
 
-use crate::verdict::{self, feature_mask};
+use crate::{
+    generations,
+    verdict::{self, feature_mask},
+};
 
 /// How an address is written that is none.
 pub(super) const NO_MAC: &str = "00:00:00:00:00:00";
@@ -35,14 +38,15 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    /// What a whole stream says, or the descriptor at its start if there is no more of it.
-    pub(crate) fn of_stream(preamble: &[u8], input: impl Read) -> Self {
-        Self::of_state(preamble, input).unwrap_or_else(|| Self::of_descriptor(preamble))
+    /// What a whole stream says, or the descriptors at its start if there is no more of it.
+    pub(crate) fn of_stream(start: &[u8], input: impl Read) -> Self {
+        Self::of_state(start, input).unwrap_or_else(|| Self::of_descriptor(start))
     }
 
-    /// What a descriptor says: features in use.
-    pub(crate) fn of_descriptor(preamble: &[u8]) -> Self {
-        let Ok(descriptor) = verdict::descriptor(preamble) else {
+    /// What a descriptor says, or the one in force: features in use.
+    pub(crate) fn of_descriptor(start: &[u8]) -> Self {
+        let in_force = generations::in_force(start);
+        let Ok(descriptor) = verdict::descriptor(&in_force) else {
             return Self::default();
         };
         if descriptor.profile_uuid() != PROFILE.uuid {
@@ -55,12 +59,12 @@ impl Guest {
         }
     }
 
-    fn of_state(preamble: &[u8], input: impl Read) -> Option<Self> {
-        let descriptor = verdict::descriptor(preamble).ok()?;
+    fn of_state(start: &[u8], input: impl Read) -> Option<Self> {
+        let descriptor = verdict::descriptor(start).ok()?;
         if descriptor.profile_uuid() != PROFILE.uuid {
             return None;
         }
-        let caps = verdict::of_descriptor(&descriptor).ok()?;
+        let caps = verdict::of_start(start).ok()?;
         let mut loader = Loader::default();
         // Whatever is wrong with it, is said by the verdict.
         verdict::read(input, &caps, &mut loader).ok()?.ok()?;
