@@ -191,7 +191,8 @@ Without --output, what is found is listed. With several streams, .0, .1, ... is 
 
 const MATRIX_HELP: &str = "\
 Judges every device as a source against every other one as a destination, by their inventories \
-alone; both may be on one host. The exit status is 0 if all pairs are accepted.";
+alone; both may be on one host. The exit status is 0 if all pairs are accepted, or if one device of \
+one host is all there is.";
 
 const SAVE_HELP: &str = "\
 Opens the device through VFIO, which must not be in use: by its character device and iommufd, or by \

@@ -22,6 +22,8 @@ use crate::{
 /// A device of a host.
 #[derive(Clone, Copy)]
 struct Place<'a> {
+    /// Which of the inventories it is in.
+    inventory: usize,
     host: &'a str,
     device: &'a Device,
 }
@@ -39,9 +41,9 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
         .iter()
         .map(|file| Inventory::read(&Source::new(file)))
         .collect::<Result<_>>()?;
-    let all: Vec<Place<'_>> = inventories.iter().flat_map(places_of).collect();
+    let all: Vec<Place<'_>> = inventories.iter().enumerate().flat_map(places_of).collect();
     let mut pairs = Vec::new();
-    for from in &all {
+    for (source, from) in all.iter().enumerate() {
         let device = &from.device;
         let preamble = unhex(&device.descriptor).ok_or_else(|| {
             Failure::Input(format!(
@@ -50,8 +52,9 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
             ))
         })?;
         let guest = Guest::of_descriptor(&preamble);
-        for to in &all {
-            if (from.host, &device.bdf) == (to.host, &to.device.bdf) {
+        for (destination, to) in all.iter().enumerate() {
+            // Names and addresses do not tell devices apart: hosts of one image share them.
+            if source == destination {
                 continue;
             }
             let mut verdict = verdict::judge_for(registry, &preamble, to.device);
@@ -64,7 +67,17 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
             });
         }
     }
-    let accepted = pairs.iter().all(|pair| pair.verdict.accepted());
+    // One device alone has nothing to be judged against, and that is no refusal.
+    let judged = !pairs.is_empty() || (files.len(), all.len()) == (1, 1);
+    let accepted = judged && pairs.iter().all(|pair| pair.verdict.accepted());
+    let mut notes = doubts(files, &inventories);
+    if !judged {
+        notes.push("no pair of devices: nothing was judged".into());
+    }
+    for note in &notes {
+        // The verdict does not depend on who reads this.
+        let _ = writeln!(anstream::stderr(), "vmfctl: {note}");
+    }
     let mut out = io.out();
     if io.json {
         let list = pairs.iter().map(|pair| {
@@ -91,18 +104,41 @@ pub(crate) fn run(io: &Io, registry: &Registry, files: &[String]) -> Result {
     Ok(Outcome::of(accepted))
 }
 
-fn places_of(inventory: &Inventory) -> impl Iterator<Item = Place<'_>> {
-    inventory.devices.iter().map(|device| Place {
+fn places_of((index, inventory): (usize, &Inventory)) -> impl Iterator<Item = Place<'_>> {
+    inventory.devices.iter().map(move |device| Place {
+        inventory: index,
         host: &inventory.hostname,
         device,
     })
 }
 
+/// What makes inventories doubtful: two of one name, and those that have nothing to judge.
+fn doubts(files: &[String], inventories: &[Inventory]) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let mut hosts: BTreeMap<&str, &str> = BTreeMap::new();
+    for (file, inventory) in files.iter().zip(inventories) {
+        let host = inventory.hostname.as_str();
+        match hosts.get(host) {
+            Some(other) => doubts.push(format!(
+                "{other} and {file} are both of a host {host:?}: if it is one host, leave one out"
+            )),
+            None => {
+                hosts.insert(host, file);
+            }
+        }
+        if inventory.devices.is_empty() {
+            doubts.push(format!("{file}: no devices, so nothing was judged of it"));
+        }
+    }
+    doubts
+}
+
 /// A table of hosts, then every refusal.
 fn text(out: &mut dyn Write, inventories: &[Inventory], pairs: &[Pair<'_>]) -> Result<()> {
-    let mut cells: BTreeMap<(&str, &str), (u32, u32)> = BTreeMap::new();
+    let mut cells: BTreeMap<(usize, usize), (u32, u32)> = BTreeMap::new();
     for pair in pairs {
-        let (good, all) = cells.entry((pair.from.host, pair.to.host)).or_default();
+        let place = (pair.from.inventory, pair.to.inventory);
+        let (good, all) = cells.entry(place).or_default();
         *all = all.saturating_add(1);
         *good = good.saturating_add(u32::from(pair.verdict.accepted()));
     }
@@ -114,9 +150,9 @@ fn text(out: &mut dyn Write, inventories: &[Inventory], pairs: &[Pair<'_>]) -> R
     if let Some(head) = rows.first_mut() {
         head.extend(hosts.iter().map(|host| (*host).to_string()));
     }
-    for from in &hosts {
-        let mut row = vec![(*from).to_string()];
-        row.extend(hosts.iter().map(|to| match cells.get(&(from, to)) {
+    for (from, host) in hosts.iter().enumerate() {
+        let mut row = vec![(*host).to_string()];
+        row.extend((0..hosts.len()).map(|to| match cells.get(&(from, to)) {
             None => "-".into(),
             Some((good, all)) => format!("{good} of {all}"),
         }));
