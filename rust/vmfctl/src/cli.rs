@@ -2,33 +2,28 @@
 
 //! The command line. Help, man pages and completions all come from here.
 
-use std::{
-    io::{self, BufWriter, Write},
-    path::PathBuf,
-};
+use std::{io::Write, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use vmf::profile::Station;
 
-use crate::{announce, sysfs::Sysfs};
+use crate::{announce, print, sysfs::Sysfs};
 
 /// What all commands share.
 #[derive(Debug)]
 pub(crate) struct Io {
     /// Whether to write JSON.
     pub(crate) json: bool,
+    /// Whether the exit status says more than that it was done, whoever reads the output.
+    pub(crate) verdict: bool,
     pub(crate) sysfs: Sysfs,
 }
 
 impl Io {
     /// The standard output; colour is taken out unless it is a terminal.
     pub(crate) fn out(&self) -> Box<dyn Write> {
-        if self.json {
-            Box::new(BufWriter::new(io::stdout()))
-        } else {
-            Box::new(BufWriter::new(anstream::stdout()))
-        }
+        print::out(!self.json, self.verdict)
     }
 }
 

@@ -66,10 +66,25 @@ fn main() -> ExitCode {
     }
 }
 
+/// Whether the exit status of a command is what somebody asked for.
+fn is_verdict(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Check { .. }
+            | Command::Verify { .. }
+            | Command::Matrix { .. }
+            | Command::Diff { .. }
+            | Command::Extract { .. }
+            | Command::Load(_)
+            | Command::Adopt { .. }
+    )
+}
+
 fn run(cli: Cli) -> Result {
     let registry = Registry::open(cli.registry.as_deref())?;
     let io = Io {
         json: cli.json,
+        verdict: is_verdict(&cli.command),
         sysfs: Sysfs { root: cli.sysfs },
     };
     match cli.command {

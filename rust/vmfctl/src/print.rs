@@ -3,7 +3,7 @@
 //! Output for people. Colour is added here and taken out again by `anstream` when the output is no
 //! terminal.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use anstyle::{AnsiColor, Style};
 
@@ -19,6 +19,57 @@ pub(crate) const GREEN: Style = AnsiColor::Green.on_default();
 pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// A rule that fails.
 pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
+
+/// The standard output, in `colour` if it is a terminal. With `verdict` it is no failure if nobody reads.
+pub(crate) fn out(colour: bool, verdict: bool) -> Box<dyn Write> {
+    match (colour, verdict) {
+        (true, true) => Box::new(BufWriter::new(Patient::new(anstream::stdout()))),
+        (true, false) => Box::new(BufWriter::new(anstream::stdout())),
+        (false, true) => Box::new(BufWriter::new(Patient::new(io::stdout()))),
+        (false, false) => Box::new(BufWriter::new(io::stdout())),
+    }
+}
+
+/// An output that takes what nobody reads any more: the exit status is still to come.
+struct Patient<W> {
+    inner: W,
+    gone: bool,
+}
+
+impl<W> Patient<W> {
+    fn new(inner: W) -> Self {
+        Self { inner, gone: false }
+    }
+
+    /// Does it, until the reader has gone.
+    fn unless_gone<T>(
+        &mut self,
+        instead: T,
+        work: impl FnOnce(&mut W) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.gone {
+            return Ok(instead);
+        }
+        let done = work(&mut self.inner);
+        match &done {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                self.gone = true;
+                Ok(instead)
+            }
+            _ => done,
+        }
+    }
+}
+
+impl<W: Write> Write for Patient<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_gone(bytes.len(), |inner| inner.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_gone((), Write::flush)
+    }
+}
 
 /// Writes `text` in `style`.
 pub(crate) fn styled(style: Style, text: &str) -> String {
