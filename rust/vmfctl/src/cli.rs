@@ -192,7 +192,8 @@ one host is all there is.";
 const SAVE_HELP: &str = "\
 Opens the device through VFIO, which must not be in use: by its character device and iommufd, or by \
 its group and a type1 container. Opening resets it, so this saves the state of a device that was \
-reset. Goes through PRE_COPY, if there is one, to STOP_COPY, and back to STOP.";
+reset. Goes through PRE_COPY, if there is one, to STOP_COPY, and back to STOP. FILE is readable by its \
+owner only, and stays as it was unless all of that succeeds.";
 
 const LOAD_HELP: &str = "\
 Opens the device through VFIO, as \"vmfctl save\" does, writes the stream in RESUMING and goes to \

@@ -3,7 +3,6 @@
 //! `vmfctl encode`: a stream from the JSON document that `decode --json` writes.
 
 use std::{
-    fs::File,
     io::{self, BufReader, BufWriter, IsTerminal, Write},
     path::Path,
 };
@@ -17,6 +16,7 @@ use crate::{
     decode::DOCUMENT,
     failure::{Failure, Outcome, Result},
     layout::{length, number, Layout},
+    output::Output,
     registry::{Field, Registry},
     source::Source,
 };
@@ -66,8 +66,9 @@ pub(crate) fn run(
         encode(&document, registry, as_is, BufWriter::new(stdout.lock()))?;
         return Ok(Outcome::Good);
     };
-    let file = File::create(path).map_err(|error| Failure::io(path, &error))?;
-    let len = encode(&document, registry, as_is, BufWriter::new(file))?;
+    let mut file = Output::create(path)?;
+    let len = encode(&document, registry, as_is, BufWriter::new(&mut file))?;
+    file.finish()?;
     let mut out = io.out();
     if io.json {
         writeln!(

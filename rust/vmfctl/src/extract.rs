@@ -11,8 +11,9 @@ mod search;
 mod summary;
 
 use std::{
-    fs::File,
+    fs::{File, Metadata},
     io::{self, BufReader, Write},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -105,12 +106,16 @@ pub(crate) fn run(
         notes.push(format!("{}: {}", files.shown(), lacking.join("; ")));
     }
     notes.extend(incomplete.iter().map(Incomplete::text));
-    let mut summaries = Vec::new();
-    for (index, stream) in found.iter().enumerate() {
-        let target = output.map(|output| match found.len() {
+    let targets = found.iter().enumerate().map(|(index, _)| {
+        output.map(|output| match found.len() {
             1 => output.to_path_buf(),
             _ => PathBuf::from(format!("{}.{index}", output.display())),
-        });
+        })
+    });
+    let targets: Vec<_> = targets.collect();
+    files.keep(targets.iter().flatten())?;
+    let mut summaries = Vec::new();
+    for (stream, target) in found.iter().zip(targets) {
         let image = stream.image(&files.files);
         summaries.push(Summary::of(registry, &stream.name, image, target)?);
     }
@@ -181,6 +186,22 @@ impl Files {
     fn shown(&self) -> String {
         let shown = self.paths.iter().map(|path| path.display().to_string());
         shown.collect::<Vec<_>>().join(", ")
+    }
+
+    /// Refuses to write over any of the files.
+    fn keep<'a>(&self, targets: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+        let known = |data: &Metadata| (data.dev(), data.ino());
+        let files = self.files.iter().filter_map(|file| file.metadata().ok());
+        let files: Vec<_> = files.map(|data| known(&data)).collect();
+        for target in targets {
+            let there = target.metadata();
+            if there.is_ok_and(|data| files.contains(&known(&data))) {
+                let target = target.display();
+                let why = format!("{target}: is what is read; name another --output");
+                return Err(Failure::Usage(why));
+            }
+        }
+        Ok(())
     }
 
     /// Can there be other channels of the same migration?

@@ -25,6 +25,7 @@ mod key;
 mod layout;
 mod matrix;
 mod modules;
+mod output;
 mod parts;
 mod policy;
 mod print;

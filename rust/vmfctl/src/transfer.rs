@@ -12,6 +12,7 @@ use serde_json::json;
 use crate::{
     cli::{Io, Transfer},
     failure::{errno_text, Failure, Outcome, Result},
+    output::Output,
     print, progress,
     registry::Registry,
     sysfs::Address,
@@ -101,7 +102,7 @@ pub(crate) fn save(io: &Io, registry: &Registry, arguments: &Transfer) -> Result
     };
     let mut data = context.session(&device, first)?;
     let path = &arguments.file;
-    let mut file = File::create(path).map_err(|error| Failure::io(path, &error))?;
+    let mut file = Output::create(path)?;
     let bar = progress::bar(device.data_size().ok());
     let mut copy = |data: &mut File, state: State| -> Result<u64> {
         let mut chunk = vec![0; CHUNK];
@@ -111,8 +112,7 @@ pub(crate) fn save(io: &Io, registry: &Registry, arguments: &Transfer) -> Result
                 Ok(len) => len,
                 Err(error) if error.raw_os_error() == Some(ENOMSG) && state == State::PreCopy => 0,
                 Err(error) => {
-                    let what =
-                        format!("read in {}; {} is incomplete", state.name(), path.display());
+                    let what = format!("read in {}; {}", state.name(), file.fate());
                     return Err(context.failed(&what, &error));
                 }
             };
@@ -135,7 +135,7 @@ pub(crate) fn save(io: &Io, registry: &Registry, arguments: &Transfer) -> Result
     let late = copy(&mut data, State::StopCopy)?;
     bar.finish_and_clear();
     context.set_state(&device, State::Stop)?;
-    file.sync_all().map_err(|error| Failure::io(path, &error))?;
+    file.finish()?;
 
     let total = early.saturating_add(late);
     let mut out = io.out();

@@ -3,8 +3,8 @@
 //! What a stream is, from its own words.
 
 use std::{
-    fs::{self, File},
-    io::{self, Read, Write},
+    fs,
+    io::{self, Read},
     path::PathBuf,
 };
 
@@ -14,6 +14,7 @@ use crate::{
     failure::{Failure, Result},
     foreign::{self, Identity, HEAD},
     image::Image,
+    output::Output,
     registry::Registry,
     scan::{Element, Scanner},
 };
@@ -44,10 +45,9 @@ impl<'r> Summary<'r> {
         target: Option<PathBuf>,
     ) -> Result<Self> {
         if let Some(path) = &target {
-            let file = File::create(path).map_err(|error| Failure::io(path, &error))?;
-            let mut file = io::BufWriter::new(file);
-            let copied = io::copy(&mut image.from(0), &mut file).and_then(|_| file.flush());
-            copied.map_err(|error| Failure::io(path, &error))?;
+            let mut output = Output::create(path)?;
+            output.copy(image.from(0), image.len)?;
+            output.finish()?;
         }
         let (format, damage) =
             look(registry, image).map_err(|error| Failure::Input(format!("{name}: {error}")))?;
