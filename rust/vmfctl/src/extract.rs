@@ -32,6 +32,9 @@ use crate::{
 /// The name of the file in a snapshot of cloud-hypervisor that has the state of devices.
 const STATE_FILE: &str = "state.json";
 
+/// How many streams are looked at, or devices; a guest can have written any number to its memory.
+const FOUND_MAX: usize = 4096;
+
 /// Where the bytes of a stream are.
 enum Place {
     /// In pieces of the files.
@@ -293,6 +296,9 @@ fn in_one_piece(image: Image<'_>) -> io::Result<Vec<Found>> {
         let len = scanner.known();
         search.skip_to(start.saturating_add(len));
         if len > vmf::FileHeader::LEN as u64 {
+            if found.len() == FOUND_MAX {
+                return Err(io::Error::other(format!("more than {FOUND_MAX} streams")));
+            }
             found.push(Found::piece(start, len));
         }
     }

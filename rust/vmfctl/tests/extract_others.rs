@@ -228,18 +228,48 @@ fn hostile_memory() {
         .flag(u64::MAX)
         .flag(END)
         .footer(1);
-    for (name, bytes) in [
-        ("chain", chain.0),
-        ("flags", flags.0),
-        ("magic", magic),
-        ("many", many.0),
-        ("empty", empty.0),
-        ("starts", starts),
-        ("giant", giant.0),
+    // Parts that are complete, of more devices than any host has, and starts of as many.
+    let parts = |file: &mut Qemu| (0..20_000).for_each(|id| file.part(2, id, &[&[1]], END));
+    let mut devices = Qemu::new();
+    parts(&mut devices);
+    let mut named = Qemu::new();
+    (0..5000).for_each(|id| named.start(id, "0000:00:03.0/vfio"));
+    let ours = stream_of(1, &Default::default()).repeat(5000);
+    for (name, bytes, words) in [
+        ("chain", chain.0, "no VMF stream found"),
+        ("flags", flags.0, "no VMF stream found"),
+        ("magic", magic, "no VMF stream found"),
+        ("many", many.0, "more blocks of state"),
+        ("empty", empty.0, "no VMF stream found"),
+        ("starts", starts, "no VMF stream found"),
+        ("giant", giant.0, "no VMF stream found"),
+        ("devices", devices.0, "more than 4096 devices"),
+        ("named", named.0, "more than 4096 devices"),
+        ("ours", ours, "more than 4096 streams"),
     ] {
-        let said = vmfctl(&["extract", &write(&dir, name, bytes)]);
-        let code = if name == "many" { 3 } else { 1 };
-        assert_eq!(said.code, code, "{name}: {}", said.out);
+        let out = dir.join("out").to_str().unwrap().to_string();
+        let said = vmfctl(&["extract", &write(&dir, name, bytes), "-o", &out]);
+        let code = if words.starts_with("more") { 3 } else { 1 };
+        assert_eq!(said.code, code, "{name}: {}", said.out.len());
+        said.has(words);
+        assert!(!dir.join("out").exists() && !dir.join("out.0").exists());
+    }
+    // A device that has a start is told from them, wherever they are.
+    let a = stream();
+    for before in [false, true] {
+        let mut file = Qemu::new();
+        if before {
+            parts(&mut file);
+        }
+        file.start(30_041, "0000:00:03.0/vfio");
+        file.part(2, 30_041, &[&a[..440]], END);
+        parts(&mut file);
+        file.part(3, 30_041, &[&a[440..]], END);
+        let out = dir.join("one").to_str().unwrap().to_string();
+        let said = vmfctl(&["extract", &write(&dir, "file", file.0), "-o", &out]);
+        assert_eq!(said.code, 0, "{}", said.err);
+        assert_eq!(said.out.lines().count(), 1);
+        assert!(std::fs::read(&out).unwrap() == a);
     }
     assert!(start.elapsed().as_secs() < 300);
 }

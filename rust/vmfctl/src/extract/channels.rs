@@ -193,9 +193,7 @@ impl Findings {
             None => {}
         }
         if pieces.len == 0 {
-            // Others are what a guest has written to its memory.
-            self.stateless
-                .extend(Some(name).filter(|name| multifd::is_vfio(name)));
+            self.stateless.push(name);
             return;
         }
         self.found.push(Found {

@@ -22,7 +22,7 @@ use zerocopy::{
     FromBytes, Immutable, KnownLayout, Unaligned,
 };
 
-use super::search::Search;
+use super::{multifd::is_vfio, search::Search};
 use crate::image::{Image, Pieces};
 
 /// The first bytes of a migration file: `QEVM`.
@@ -79,7 +79,7 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
     let mut search = Search::new(image, FLAGS);
     search.skip_to(from);
     let mut names = BTreeMap::new();
-    let mut devices: Vec<(u32, Pieces)> = Vec::new();
+    let mut devices = Devices::default();
     let mut chains = Chains::default();
     while let Some(hit) = search.next()? {
         let Some(flag) = search.peek(hit)? else {
@@ -90,6 +90,9 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
                 // Devices are announced before memory is sent, which may have been that of a VMM.
                 if let Some((id, start)) = start(&search, image, hit)? {
                     names.entry(id).or_insert(start);
+                    if names.len() > DEVICES_MAX {
+                        return Err(too_many());
+                    }
                 }
             }
             FLAG_DATA_STATE => {
@@ -97,16 +100,18 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
                     continue;
                 };
                 search.skip_to(part.end);
-                match devices.iter_mut().find(|(known, _)| *known == part.id) {
-                    Some((_, known)) => known.append(part.pieces),
-                    None => devices.push((part.id, part.pieces)),
-                }
+                devices.add(part, &names);
             }
             _ => {}
         }
     }
+    if names.is_empty() && devices.more {
+        return Err(too_many());
+    }
     let mut found = Vec::new();
-    for (id, pieces) in devices {
+    let own = |id: &u32| names.is_empty() || names.contains_key(id);
+    devices.list.retain(|(id, _)| own(id));
+    for (id, pieces) in devices.list {
         let (name, instance) = match names.remove(&id) {
             Some((name, instance)) => (name, Some(instance)),
             None => (format!("section {id}"), None),
@@ -123,6 +128,43 @@ pub(super) fn find(image: Image<'_>, from: u64) -> io::Result<Vec<Device>> {
         pieces: Pieces::default(),
     }));
     Ok(found)
+}
+
+/// How many devices there can be; a host has some hundreds of functions at most.
+const DEVICES_MAX: usize = super::FOUND_MAX;
+
+fn too_many() -> io::Error {
+    io::Error::other(format!(
+        "more than {DEVICES_MAX} devices: most are what a guest has written to its memory"
+    ))
+}
+
+/// What there is of devices. A guest can write complete parts of any number of them to its memory, but
+/// QEMU announces its own before: with a start there are no devices but those that have one.
+#[derive(Default)]
+struct Devices {
+    /// In the order of their first parts.
+    list: Vec<(u32, Pieces)>,
+    /// Where each is in the list.
+    places: BTreeMap<u32, usize>,
+    /// Whether there were more without one than are kept.
+    more: bool,
+}
+
+impl Devices {
+    fn add(&mut self, part: Part, names: &BTreeMap<u32, (String, u32)>) {
+        let room = names.is_empty() && self.list.len() < DEVICES_MAX;
+        let room = room || names.contains_key(&part.id);
+        let known = self.places.get(&part.id);
+        match known.and_then(|place| self.list.get_mut(*place)) {
+            Some((_, known)) => known.append(part.pieces),
+            None if room => {
+                self.places.insert(part.id, self.list.len());
+                self.list.push((part.id, part.pieces));
+            }
+            None => self.more |= names.is_empty(),
+        }
+    }
 }
 
 /// How many blocks are kept in mind at a time. QEMU's have up to 1 MiB each, and what a device has at a
@@ -256,6 +298,7 @@ fn head(bytes: &[u8]) -> Option<Start> {
         let name = std::str::from_utf8(name).ok()?;
         let fits = last == [len] && frame.kind == SECTION_START;
         let start = (frame.id.get(), (name.into(), instance.get()));
-        (fits && name.chars().all(|c| c.is_ascii_graphic())).then_some(start)
+        // Others than VFIO have the flag as well if a guest has written them.
+        (fits && is_vfio(name) && name.chars().all(|c| c.is_ascii_graphic())).then_some(start)
     })
 }
