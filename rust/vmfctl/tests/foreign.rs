@@ -10,7 +10,7 @@ mod streams;
 
 use common::{dir, vmfctl, write, Said};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, os::unix::fs::FileExt};
 use streams::*;
 
 /// Every value of a document by its path, which has nothing left out.
@@ -293,5 +293,40 @@ fn from_a_pipe() {
             .output();
         let text = String::from_utf8(output.unwrap().stdout).unwrap();
         assert!(text.contains("45 bytes: 40 documented, 5 opaque"), "{text}");
+    }
+}
+
+/// Runs the tool with so many KiB of memory.
+fn in_memory(limit: u32, args: &[&str]) -> i32 {
+    let script = format!("ulimit -v {limit} && exec \"$0\" \"$@\" >/dev/null");
+    let tool = env!("CARGO_BIN_EXE_vmfctl");
+    let mut command = std::process::Command::new("bash");
+    let status = command.args(["-c", &script, tool]).args(args).status();
+    status.unwrap().code().unwrap_or(-1)
+}
+
+/// A file with holes has any length, and takes no more memory than another.
+#[test]
+fn sparse_files() {
+    let dir = dir("foreign-sparse");
+    for (name, ty, size, count) in [("tables", 3, 16 << 20, 96), ("memory", 6, 64 << 10, 16_000)] {
+        let path = write(&dir, name, descriptor(0xe20b, 1));
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        let mut at = file.metadata().unwrap().len();
+        let mut head = packet(ty, &[]);
+        let len = head.len();
+        head[len - 8..].copy_from_slice(&u64::to_le_bytes(size));
+        for _ in 0..count {
+            file.write_all_at(&head, at).unwrap();
+            at += len as u64 + size;
+        }
+        file.write_all_at(&packet(2, &[]), at).unwrap();
+        for (limit, command) in [
+            (700_000, "decode"),
+            (700_000, "check"),
+            (100_000, "extract"),
+        ] {
+            assert_eq!(in_memory(limit, &[command, &path]), 0, "{command} {name}");
+        }
     }
 }

@@ -111,7 +111,7 @@ fn look<'r>(registry: &'r Registry, image: Image<'_>) -> io::Result<(Format<'r>,
     let Some(identity) = foreign::identify(&registry.foreign, &head) else {
         return Ok((Format::Unknown, None));
     };
-    let walked = foreign::walk(&identity, image)?;
+    let walked = foreign::survey(&identity, image)?;
     let damage = walked.damage.first().map(ToString::to_string);
     Ok((Format::Foreign(identity), damage))
 }

@@ -8,7 +8,7 @@ use vmf_registry::foreign::{Base, Field, Structure};
 
 use super::{
     identify::integer,
-    walk::{add, spelt, Header, Walker},
+    walk::{add, spelt, Header, Walker, START},
 };
 use crate::tree::{Leaf, Node, Value};
 
@@ -64,7 +64,8 @@ impl<'r> Walker<'r, '_> {
             let used = field.used.as_ref().and_then(|name| numbers.get(name));
             let path = format!("{path}.{}", field.name);
             let place = at.saturating_add(field.offset.into());
-            nodes.push(self.field(field, used.copied(), slice, place, &path)?);
+            let node = self.field(field, used.copied(), slice, place, &path)?;
+            nodes.extend(self.nodes.then_some(node));
         }
         if end < bytes.len() {
             let from = at.saturating_add(end as u64);
@@ -126,17 +127,18 @@ impl<'r> Walker<'r, '_> {
             if items.len() >= used {
                 break;
             }
-            items.push(Node::Group(
-                String::new(),
-                self.fields(structure, element, at, path)?,
-            ));
+            let node = Node::Group(String::new(), self.fields(structure, element, at, path)?);
+            items.extend(self.nodes.then_some(node));
             at = at.saturating_add(element.len() as u64);
             rest = behind;
         }
         if !rest.is_empty() {
             self.spend();
             add(&mut self.out.tally.documented, rest.len() as u64);
-            items.push(Node::Leaf(Leaf::bytes("unused", at, rest, "not in use")));
+            let (len, start) = (rest.len() as u64, self.start(rest).to_vec());
+            let leaf = Leaf::start_of("unused", at, len, start);
+            let meaning = "not in use".into();
+            items.push(Node::Leaf(Leaf { meaning, ..leaf }));
         }
         Ok(Node::List(name, items))
     }
@@ -147,6 +149,10 @@ impl<'r> Walker<'r, '_> {
         add(&mut self.out.tally.documented, bytes.len() as u64);
         let size = self.size(base).max(1);
         let Base::Int(_, order) = base else {
+            let start = self.start(bytes);
+            if start.len() < bytes.len() {
+                return Value::Bytes(start.to_vec());
+            }
             let text = until_nul(bytes);
             let padded = bytes.iter().skip(text.len()).all(|byte| *byte == 0);
             let whole = padded && bytes.starts_with(text.as_bytes());
@@ -155,6 +161,11 @@ impl<'r> Walker<'r, '_> {
                 false => Value::Bytes(bytes.to_vec()),
             };
         };
+        let cost = self.cost(bytes.len() as u64, size, path);
+        if !single && !self.keeps(cost) {
+            self.too_many(at, path);
+            return Value::Bytes(bytes.get(..START).unwrap_or(bytes).to_vec());
+        }
         let big = self.identity.big;
         let chunks = bytes.chunks_exact(size);
         let list: Vec<u64> = chunks.map(|chunk| integer(chunk, *order, big)).collect();
@@ -180,18 +191,53 @@ impl<'r> Walker<'r, '_> {
         (at, len): (u64, u64),
         path: &str,
     ) -> io::Result<Option<Node>> {
-        let most = ELEMENTS.saturating_mul(self.size(base));
+        let size = self.size(base);
+        let most = ELEMENTS.saturating_mul(size);
+        let wanted = self.nodes || self.out.facts.wanted.contains(path);
+        let fits = single || self.affords(self.cost(len, size, path));
         match usize::try_from(len) {
             Ok(0) => Ok(None),
-            Ok(len) if len <= most => {
+            Ok(len) if wanted && fits && len <= most => {
                 let bytes = self.image.read(at, len)?;
                 let mut leaf = Leaf::bytes(name, at, &[], doc);
                 leaf.len = bytes.len();
                 leaf.value = self.value(base, single, &bytes, at, path);
-                Ok(Some(Node::Leaf(leaf)))
+                Ok(self.nodes.then_some(Node::Leaf(leaf)))
             }
             // More than any driver sends: the first bytes stand for all of them.
-            _ => self.bytes(name, at, at.saturating_add(len), doc, None),
+            _ => {
+                self.spend();
+                self.too_many(at, path);
+                self.bytes(name, at, at.saturating_add(len), doc, None)
+            }
+        }
+    }
+
+    /// What it takes to keep integers of `len` bytes, and to compare them.
+    fn cost(&self, len: u64, size: usize, path: &str) -> u64 {
+        let compared = self.out.facts.wanted.contains(path);
+        let each = match (size, self.nodes) {
+            (_, false) => 0,
+            (1, true) => 1,
+            (_, true) => size_of::<u64>(),
+        };
+        let each = each.saturating_add(if compared { size_of::<(u64, u64)>() } else { 0 });
+        let count = len.checked_div(size as u64).unwrap_or(0);
+        count.saturating_mul(each as u64)
+    }
+
+    /// Says so if what is not decoded is compared: it must not pass for accepted.
+    fn too_many(&mut self, at: u64, path: &str) {
+        if self.out.facts.wanted.contains(path) {
+            self.damage(at, path, false, "too many values to be compared".into());
+        }
+    }
+
+    /// As much of `bytes` as may be kept.
+    fn start<'b>(&mut self, bytes: &'b [u8]) -> &'b [u8] {
+        match bytes.get(..START) {
+            Some(start) if !self.nodes || !self.keeps(bytes.len() as u64) => start,
+            _ => bytes,
         }
     }
 }

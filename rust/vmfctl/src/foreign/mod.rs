@@ -19,7 +19,7 @@ pub(crate) use self::{
     identify::{identify, Identity, HEAD},
     report::decode,
     verdict::verify,
-    walk::{walk, Walked},
+    walk::{survey, walk, Walked},
 };
 pub(crate) use vmf_registry::foreign::{Certainty, Entry};
 

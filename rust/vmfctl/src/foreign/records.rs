@@ -40,7 +40,7 @@ impl<'r> Walker<'r, '_> {
                 break;
             }
             let (item, next, last) = self.record(records, at, end, path)?;
-            items.push(item);
+            items.extend(self.nodes.then_some(item));
             // A header has at least one byte.
             at = next.max(at.saturating_add(1)).min(end);
             done = done.saturating_add(1);

@@ -10,7 +10,7 @@ mod streams;
 
 use std::time::{Duration, Instant};
 
-use super::{identify::named, rules::judge, walk::walk, Entry, Identity, Walked};
+use super::{identify::named, rules::judge, survey, walk::walk, Entry, Identity, Walked};
 use crate::{image::Image, registry::Registry};
 
 /// Mutants of each stream.
@@ -22,6 +22,11 @@ fn taken_apart(identity: &Identity<'_>, bytes: &[u8]) -> Walked {
     let sum = tally.documented + tally.opaque + tally.unknown;
     assert_eq!(sum, bytes.len() as u64, "{}: {bytes:02x?}", identity.name());
     judge(identity, &walked, Some(&walked));
+    // Without nodes the same is found.
+    let quick = survey(identity, Image::memory(bytes)).unwrap();
+    assert!(quick.nodes.is_empty());
+    let found = |walked: &Walked| format!("{:?} {:?}", walked.tally, walked.damage);
+    assert_eq!(found(&quick), found(&walked), "{}", identity.name());
     walked
 }
 
@@ -140,4 +145,29 @@ fn too_deep() {
             .any(|what| what.contains("records in records")),
         "{damage:?}"
     );
+}
+
+/// What is not decoded cannot be compared, and does not pass for what was.
+#[test]
+fn too_many_to_compare() {
+    let entry = r#"{
+        "name": "many", "title": "", "doc": "", "module": "", "driver": "", "source": "",
+        "status": "sample", "release": "", "ids": {"evidence": []}, "offered": [],
+        "features": [], "properties": [], "releases": [], "records": [], "structures": [],
+        "checks": [{
+            "name": "zero", "doc": "", "errno": "EINVAL", "at": "write", "then": "writes-fail",
+            "rules": [{"of": "a", "one-of": [0]}], "evidence": []
+        }],
+        "formats": [{
+            "name": "many", "doc": "", "evidence": [],
+            "recognise": {"certainty": "none", "doc": ""},
+            "stream": [{"name": "a", "content": "le64", "count": "rest", "doc": ""}]
+        }]
+    }"#;
+    let entries: [Entry; 1] = [serde_json::from_str(entry).unwrap()];
+    let identity = named(&entries, "many/many", &[]).unwrap();
+    assert!(taken_apart(&identity, &[0; 1 << 16]).damage.is_empty());
+    let walked = taken_apart(&identity, &vec![0; (16 << 20) + 8]);
+    let what = walked.damage.first().unwrap().to_string();
+    assert!(what.contains("too many values to be compared"), "{what}");
 }

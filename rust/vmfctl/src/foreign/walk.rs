@@ -4,7 +4,7 @@
 //!
 //! This knows what the registry says and nothing else. Lengths and counts are those of the stream,
 //! which may be hostile: nothing is read or kept that the stream does not have, the number of values
-//! is limited, and so is the depth.
+//! is limited, and so are the depth and what is kept of all of them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +23,10 @@ use crate::{
 const VALUES: usize = 1 << 19;
 /// How many bytes of an opaque part are kept.
 const KEPT: u64 = 1 << 16;
+/// How many bytes are kept of a whole stream: a file with holes has any length.
+const BUDGET: u64 = 256 << 20;
+/// How many bytes of a part are kept where that is used up.
+pub(super) const START: usize = 64;
 
 /// A stream that was taken apart.
 #[derive(Default, Debug)]
@@ -62,10 +66,21 @@ pub(super) type Header = BTreeMap<String, u64>;
 
 /// Takes the stream in `image` apart.
 pub(crate) fn walk(identity: &Identity<'_>, image: Image<'_>) -> io::Result<Walked> {
+    walk_for(identity, image, true)
+}
+
+/// Looks for damage only: there are no nodes.
+pub(crate) fn survey(identity: &Identity<'_>, image: Image<'_>) -> io::Result<Walked> {
+    walk_for(identity, image, false)
+}
+
+fn walk_for(identity: &Identity<'_>, image: Image<'_>, nodes: bool) -> io::Result<Walked> {
     let mut walker = Walker {
         identity: *identity,
         image,
         left: VALUES,
+        budget: BUDGET,
+        nodes,
         depth: 0,
         out: Walked {
             len: image.len,
@@ -82,6 +97,10 @@ pub(super) struct Walker<'r, 'i> {
     pub(super) image: Image<'i>,
     /// How many values may still be decoded.
     left: usize,
+    /// How many bytes may still be kept.
+    budget: u64,
+    /// Whether nodes are wanted.
+    pub(super) nodes: bool,
     /// How many records are around what is decoded.
     pub(super) depth: usize,
     pub(super) out: Walked,
@@ -186,7 +205,8 @@ impl<'r> Walker<'r, '_> {
                     cut = false;
                     break;
                 }
-                nodes.push(self.structure(structure, at, size, path)?);
+                let node = self.structure(structure, at, size, path)?;
+                nodes.extend(self.nodes.then_some(node));
             }
         }
         if cut {
@@ -247,6 +267,18 @@ impl<'r> Walker<'r, '_> {
         self.left = self.left.saturating_sub(1);
     }
 
+    /// Whether `len` bytes more may be kept.
+    pub(super) fn affords(&self, len: u64) -> bool {
+        len <= self.budget
+    }
+
+    /// Takes `len` bytes of what may be kept, if there are as many.
+    pub(super) fn keeps(&mut self, len: u64) -> bool {
+        let left = self.budget.checked_sub(len);
+        self.budget = left.unwrap_or(self.budget);
+        left.is_some()
+    }
+
     /// Bytes that have a name, or are known to somebody else.
     pub(super) fn bytes(
         &mut self,
@@ -286,11 +318,15 @@ impl<'r> Walker<'r, '_> {
         Ok(leaf.map(Node::Leaf))
     }
 
-    fn kept(&self, name: &str, at: u64, len: u64) -> io::Result<Option<Leaf>> {
-        if len == 0 {
+    fn kept(&mut self, name: &str, at: u64, len: u64) -> io::Result<Option<Leaf>> {
+        if len == 0 || !self.nodes {
             return Ok(None);
         }
         let kept = usize::try_from(len.min(KEPT)).unwrap_or(0);
+        let kept = match self.keeps(kept as u64) {
+            true => kept,
+            false => kept.min(START),
+        };
         let start = self.image.read(at, kept)?;
         Ok(Some(Leaf::start_of(name, at, len, start)))
     }
