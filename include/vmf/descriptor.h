@@ -155,12 +155,15 @@ static inline int vmf_parse_descriptor(struct vmf_descriptor *d, const __u8 *p, 
 	return 0;
 }
 
-/* The section type, as far as a device of @caps knows it. */
+/*
+ * The section type, as far as a device of @caps knows it. Those of the container are for people and
+ * tools: a source may have them among its parts, and no destination knows them.
+ */
 static inline const struct vmf_part *vmf_part_of(const struct vmf_caps *caps, __u32 type)
 {
 	unsigned int i;
 
-	for (i = 0; i < caps->nr_parts; i++)
+	for (i = 0; type > VMF_TYPE_CONTAINER_LAST && i < caps->nr_parts; i++)
 		if (vmf_get(caps->parts[i].entry.type) == type)
 			return caps->parts[i].since <= caps->version ? &caps->parts[i] : NULL;
 	return NULL;

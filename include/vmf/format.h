@@ -62,7 +62,7 @@ struct vmf_part {
  * @limits: limits, by ascending id
  * @limit_names: a name for each, for messages
  * @nr_limits: how many
- * @parts: section types, ascending
+ * @parts: section types, ascending; those of the container, as FEATURE_NAMES, are written only
  * @nr_parts: how many
  * @stream_max: longest stream in bytes
  */

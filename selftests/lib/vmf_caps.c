@@ -76,7 +76,7 @@ static const struct vmf_limit sample_limits[] = {
 	{ .id = 2, .rule = VMF_RULE_SUPERSET, .value = 6 },
 };
 
-struct vmf_caps caps_sample_named(void)
+struct vmf_caps caps_sample(void)
 {
 	return (struct vmf_caps){
 		.id = {
@@ -97,13 +97,4 @@ struct vmf_caps caps_sample_named(void)
 		.nr_parts = ARRAY_SIZE(sample_parts),
 		.stream_max = 8192,
 	};
-}
-
-struct vmf_caps caps_sample(void)
-{
-	struct vmf_caps caps = caps_sample_named();
-
-	caps.parts++;
-	caps.nr_parts--;
-	return caps;
 }

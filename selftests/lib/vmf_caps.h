@@ -9,10 +9,10 @@
 /* A device of vf.net.igbvf-82576 on QEMU, which knows versions up to @version. */
 struct vmf_caps caps_igbvf(u32 version);
 
-/* The device whose envelopes are in selftests/vectors/envelope; @parts without the names. */
+/*
+ * The device whose envelopes are in selftests/vectors/envelope: @parts are the names of its
+ * features and the blob, at both ends.
+ */
 struct vmf_caps caps_sample(void);
-
-/* The same as a source, with the names of its features in a section before the blob. */
-struct vmf_caps caps_sample_named(void);
 
 #endif /* SELFTESTS_VMF_CAPS_H */
