@@ -130,4 +130,62 @@ TEST(a_descriptor_that_does_not_fit)
 	free(out.data);
 }
 
+/* As "check" in sysfs: one DESCRIPTOR, all of it, and nothing else. No state is taken. */
+TEST(a_descriptor_and_nothing_else)
+{
+	static const __u64 none[2], needed[2] = { 1 << 7 };
+	static const u8 blob[8] = "content";
+	const struct vmf_caps caps = caps_sample();
+	struct vmf_buffer out = { .data = calloc(1, ROOM + 8), .size = ROOM + 8 };
+	void *memory = malloc(VMF_DESCRIPTOR_MAX);
+	struct vmf_reader reader;
+	struct vmf_writer writer;
+	size_t len, one, two;
+
+	ASSERT_NE(NULL, out.data);
+	ASSERT_NE(NULL, memory);
+	vmf_writer_start(&writer, vmf_buffer_put, &out);
+	ASSERT_EQ(0, vmf_writer_descriptor(&writer, &caps, none, none));
+	one = out.len;
+	for (len = 0; len < one; len++) {
+		EXPECT_EQ(-ENODATA, vmf_reader_check(&reader, &caps, memory, out.data, len)) {
+			TH_LOG("cut off at %zu", len);
+		}
+		EXPECT_EQ(len, reader.why.at);
+	}
+	EXPECT_EQ(0, vmf_reader_check(&reader, &caps, memory, out.data, one));
+	EXPECT_EQ(NULL, reader.why.reason);
+	/* A header that has begun, of which nothing is said but that it is there. */
+	EXPECT_EQ(-EILSEQ, vmf_reader_check(&reader, &caps, memory, out.data, one + 1));
+	EXPECT_STREQ("more than a descriptor", reader.why.reason);
+	EXPECT_EQ(0, reader.why.at);
+	EXPECT_EQ(VMF_TYPE_DESCRIPTOR, reader.why.type);
+
+	/* The next generation is more than one; so is a stream, up to any place in it. */
+	ASSERT_EQ(0, vmf_writer_descriptor(&writer, &caps, none, none));
+	two = out.len;
+	EXPECT_EQ(-EILSEQ, vmf_reader_check(&reader, &caps, memory, out.data, two));
+	out.len = 0;
+	vmf_writer_start(&writer, vmf_buffer_put, &out);
+	ASSERT_EQ(0, vmf_writer_descriptor(&writer, &caps, none, none));
+	ASSERT_EQ(0, vmf_writer_state(&writer, caps.parts + 1, 0, blob, sizeof(blob), false));
+	ASSERT_EQ(0, vmf_writer_end(&writer));
+	for (len = one + 1; len <= out.len; len++) {
+		EXPECT_EQ(-EILSEQ, vmf_reader_check(&reader, &caps, memory, out.data, len)) {
+			TH_LOG("up to %zu: %s", len, reader.why.reason);
+		}
+	}
+
+	/* What a write() brings; and the verdict on what does not fit, or is damaged. */
+	EXPECT_EQ(-EILSEQ, vmf_reader_check(&reader, &caps, memory, out.data, out.size));
+	out.data[one - 1] ^= 1;
+	EXPECT_EQ(-EBADMSG, vmf_reader_check(&reader, &caps, memory, out.data, one));
+	out.len = 0;
+	vmf_writer_start(&writer, vmf_buffer_put, &out);
+	ASSERT_EQ(0, vmf_writer_descriptor(&writer, &caps, needed, none));
+	EXPECT_EQ(-EOPNOTSUPP, vmf_reader_check(&reader, &caps, memory, out.data, out.len));
+	free(memory);
+	free(out.data);
+}
+
 TEST_HARNESS_MAIN

@@ -31,7 +31,7 @@ static inline size_t vmf_reader_size(const struct vmf_caps *caps)
  * @r: the reader
  * @caps: the device
  * @buf: vmf_reader_size() bytes, aligned to 8
- * @take: takes what was verified, see struct vmf_reader
+ * @take: takes what was verified, see struct vmf_reader; NULL: more than a descriptor is refused
  * @ctx: for @take
  */
 static inline void vmf_reader_init(struct vmf_reader *r, const struct vmf_caps *caps, void *buf,
@@ -164,6 +164,37 @@ static inline int vmf_reader_finish(struct vmf_reader *r)
 		vmf_refuse(&r->why, ENODATA, "stream ended before END", 0, 0);
 	}
 	return -r->why.error;
+}
+
+/**
+ * vmf_reader_check() - The verdict on a descriptor before any migration: "check" in sysfs.
+ * @r: the reader, which gets the reason
+ * @caps: the device
+ * @buf: VMF_DESCRIPTOR_MAX bytes, aligned to 8
+ * @data: a file header and one DESCRIPTOR, the start of a stream
+ * @len: their length
+ *
+ * Return: 0 if a stream that begins so is taken; else -errno of the refusal, which is that of
+ * vmf_reader_feed(); -ENODATA if the DESCRIPTOR is not complete, -EILSEQ if anything follows it.
+ */
+static inline int vmf_reader_check(struct vmf_reader *r, const struct vmf_caps *caps, void *buf,
+				   const void *data, size_t len)
+{
+	/* A byte past the longest one shows that there is more, and need not be looked at. */
+	const size_t longest = VMF_PREAMBLE_MAX + 1;
+
+	vmf_reader_init(r, caps, buf, NULL, NULL);
+	if (vmf_reader_feed(r, data, len < longest ? len : longest) < 0)
+		return -r->why.error;
+	if (!r->order.sections || (r->order.sections == 1 && r->at == VMF_READ_PAYLOAD))
+		return vmf_reader_finish(r);
+	if (r->order.sections == 1 && !r->fill)
+		return 0;
+	r->why.type = VMF_TYPE_DESCRIPTOR;
+	r->why.instance = 0;
+	r->why.seq = 0;
+	r->why.at = 0;
+	return vmf_refuse(&r->why, EILSEQ, "more than a descriptor", r->order.sections, 1);
 }
 
 #endif /* _VMF_READER_H */

@@ -28,7 +28,7 @@ struct vmf_piece {
  * struct vmf_reader - A stream on its way in.
  * @caps: the device
  * @take: takes a piece; 0 or -errno, e.g. -ERANGE for a value that no guest can have. The device
- *        must not be touched: the rest of the stream was not seen yet
+ *        must not be touched: the rest of the stream was not seen yet. NULL: none is expected
  * @ctx: for @take
  * @buf: vmf_reader_size() bytes, aligned to 8
  * @why: the first refusal
@@ -208,6 +208,7 @@ static inline void vmf_reader_state(struct vmf_reader *r)
 	const bool used = feature < 0 ||
 			  (feature < 128 && r->used[feature / 64] >> feature % 64 & 1);
 	const struct vmf_rule rules[] = {
+		{ !r->take, EILSEQ, "more than a descriptor", r->why.type, 0 },
 		{ more && part->len_min == max, EILSEQ, "fragmented section", 0, 0 },
 		{ part->since > r->version, EILSEQ, "section of a later version", r->version,
 		  part->since },
