@@ -306,6 +306,14 @@ static int sum(void *ctx, const struct vmf_piece *piece)
 	return 0;
 }
 
+static int count(void *ctx, const struct vmf_piece *piece)
+{
+	u64 *total = ctx;
+
+	*total += 1;
+	return 0;
+}
+
 /* Longer than a section can be: in fragments, one at a time in the memory of the reader. */
 TEST_F(codec, a_long_blob)
 {
@@ -328,6 +336,43 @@ TEST_F(codec, a_long_blob)
 	EXPECT_EQ(1, vmf_reader_feed(&self->reader, self->copy.out.data, self->copy.out.len));
 	EXPECT_EQ(len, total);
 	free(blob);
+}
+
+/* Sections that may be missing have no share in what END looks for, however many they are. */
+TEST_F(codec, many_instances)
+{
+	static const struct vmf_part parts[] = {
+		{ .entry = { .type = 0x10000, .schema = 1, .min_reader = 1, .count_max = 100,
+			     .len_max = 8 }, .since = 1, .feature = -1, .len_min = 8 },
+		{ .entry = { .type = 0x10001, .schema = 1, .min_reader = 1, .count_max = 100,
+			     .flags = VMF_FLAG_CRITICAL, .len_max = 8 },
+		  .since = 1, .feature = 5, .len_min = 8 },
+		{ .entry = { .type = 0x10002, .schema = 1, .min_reader = 1, .count_max = 62,
+			     .flags = VMF_FLAG_CRITICAL, .len_max = 8 },
+		  .since = 1, .feature = -1, .len_min = 8 },
+	};
+	static const u8 payload[8] = "payload";
+	struct vmf_writer *w = &self->copy.writer;
+	u64 total = 0;
+	u32 missing, i;
+
+	self->caps = caps_sample();
+	self->caps.parts = parts;
+	self->caps.nr_parts = ARRAY_SIZE(parts);
+	self->copy.opaque = true;
+	/* All that fit a stream, and each of them left out once. */
+	for (missing = 0; missing <= 62; missing++) {
+		start(self, &self->caps, 0, 0);
+		for (i = 0; i < 62; i++)
+			if (i != missing)
+				vmf_writer_state(w, parts + 2, i, payload, 8, false);
+		ASSERT_EQ(0, vmf_writer_end(w));
+		vmf_reader_init(&self->reader, &self->caps, self->memory, count, &total);
+		EXPECT_EQ(missing < 62 ? -EILSEQ : 1,
+			  vmf_reader_feed(&self->reader, self->copy.out.data, self->copy.out.len));
+		EXPECT_EQ(missing < 62 ? missing : 0, self->reader.why.got);
+	}
+	EXPECT_EQ(62 * 61 + 62, total);
 }
 
 TEST_HARNESS_MAIN

@@ -27,7 +27,8 @@
  * struct vmf_part - A section type of a profile.
  * @entry: what the manifest says of it
  * @since: first version of the profile with it
- * @feature: the feature that it belongs to, or -1
+ * @feature: the feature that it belongs to, or -1; without one, and CRITICAL, all instances of it
+ *           have to be in every stream
  * @len_min: shortest payload; unless it is the longest one, too, there may be fragments
  */
 struct vmf_part {

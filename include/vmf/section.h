@@ -67,15 +67,26 @@ static inline void vmf_reader_expect(struct vmf_reader *r, int at, __u64 len)
 	r->fill = 0;
 }
 
-/* The bit of an instance in @seen, or 0. */
+/* Does END look for the section in every instance? */
+static inline bool vmf_part_due(const struct vmf_part *part)
+{
+	return vmf_get(part->entry.flags) & VMF_FLAG_CRITICAL && part->feature < 0;
+}
+
+/*
+ * The bit in @seen of an instance that END looks for, or 0. There are more than enough of them: of
+ * the sections that a stream can have, two are DESCRIPTOR and END.
+ */
 static inline __u64 vmf_reader_bit(const struct vmf_caps *caps, const struct vmf_part *part,
 				   __u32 instance)
 {
 	const struct vmf_part *p;
 	__u64 bit = instance;
 
+	if (!vmf_part_due(part))
+		return 0;
 	for (p = caps->parts; p < part; p++)
-		bit += vmf_get(p->entry.count_max);
+		bit += vmf_part_due(p) ? vmf_get(p->entry.count_max) : 0;
 	return bit < 64 ? 1ULL << bit : 0;
 }
 
@@ -249,8 +260,7 @@ static inline void vmf_reader_end(struct vmf_reader *r)
 	if (vmf_judge(&r->why, rules))
 		return;
 	for (; part < end; part++) {
-		if (!(vmf_get(part->entry.flags) & VMF_FLAG_CRITICAL) ||
-		    part->feature >= 0 || part->since > r->version)
+		if (!vmf_part_due(part) || part->since > r->version)
 			continue;
 		for (i = 0; i < vmf_get(part->entry.count_max); i++)
 			if (!(r->seen & vmf_reader_bit(r->caps, part, i))) {
