@@ -29,8 +29,13 @@
 #define UUID_B	"4d545459-0000-4000-8000-00000000000b"
 #define PORTS	2
 
-/* Of the blob: a header of 24 bytes, then ports, with the FIFO behind eight registers. */
+/*
+ * Of the blob: a header of 24 bytes, then ports, with the FIFO behind eight registers, its indices
+ * and count, and two bools behind these.
+ */
 #define FIFO_HEAD	(24 + 8 + 16)
+#define DLAB		(FIFO_HEAD + 3)
+#define OVERRUN		(DLAB + 1)
 
 FIXTURE(adopting)
 {
@@ -173,6 +178,9 @@ static const struct change early[] = {
 	{ "container major version", EPROTONOSUPPORT, 0, VMF_HDR_MAJOR, 2 },
 };
 
+/* The log takes ten lines in five seconds, and each of these has to be in it. */
+static_assert(ARRAY_SIZE(early) <= 10, "more refusals than the log takes");
+
 static void apply(struct mig_buf *stream, const struct change *change)
 {
 	size_t at = change->at + (change->key ? edit_attribute(stream, change->key) : 0);
@@ -282,6 +290,14 @@ TEST_F(adopting, refused_at_the_end)
 
 	mig_buf_copy(&self->again, &self->stream);
 	self->again.data[blob.payload + FIFO_HEAD] = 16;
+	edit_fixup(&self->again);
+	load_edited(_metadata, self, ERANGE);
+	mig_buf_copy(&self->again, &self->stream);
+	self->again.data[blob.payload + DLAB] = 2;
+	edit_fixup(&self->again);
+	load_edited(_metadata, self, ERANGE);
+	mig_buf_copy(&self->again, &self->stream);
+	self->again.data[blob.payload + OVERRUN] = 255;
 	edit_fixup(&self->again);
 	load_edited(_metadata, self, ERANGE);
 	mig_buf_copy(&self->again, &self->stream);
