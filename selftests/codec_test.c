@@ -375,4 +375,35 @@ TEST_F(codec, many_instances)
 	EXPECT_EQ(62 * 61 + 62, total);
 }
 
+/* A section of one length comes in one piece, unless that is longer than a section can be. */
+TEST_F(codec, one_length)
+{
+	struct vmf_part part = {
+		.entry = { .type = 0x10001, .schema = 1, .min_reader = 1, .count_max = 1,
+			   .flags = VMF_FLAG_CRITICAL, .len_max = VMF_PAYLOAD_MAX + 8 },
+		.since = 1, .feature = -1, .len_min = VMF_PAYLOAD_MAX + 8,
+	};
+	struct vmf_reader *r = &self->reader;
+	struct vmf_writer *w = &self->copy.writer;
+	u8 *payload = calloc(1, VMF_PAYLOAD_MAX + 8);
+	struct vmf_buffer *out = &self->copy.out;
+	u64 total = 0;
+
+	ASSERT_NE(NULL, payload);
+	self->caps = caps_sample();
+	self->caps.parts = &part;
+	self->caps.nr_parts = 1;
+	self->caps.stream_max = VMF_ENVELOPE_STREAM_MAX;
+	start(self, &self->caps, 0, 0);
+	EXPECT_EQ(0, vmf_writer_state(w, &part, 0, payload, VMF_PAYLOAD_MAX + 8, false));
+	EXPECT_EQ(0, vmf_writer_end(w));
+	EXPECT_EQ(4, w->order.sections);
+	vmf_reader_init(r, &self->caps, self->memory, sum, &total);
+	EXPECT_EQ(1, vmf_reader_feed(r, out->data, out->len)) {
+		TH_LOG("%s", r->why.reason);
+	}
+	EXPECT_EQ(VMF_PAYLOAD_MAX + 8, total);
+	free(payload);
+}
+
 TEST_HARNESS_MAIN

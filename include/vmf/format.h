@@ -29,7 +29,8 @@
  * @since: first version of the profile with it
  * @feature: the feature that it belongs to, or -1; without one, and CRITICAL, all instances of it
  *           have to be in every stream
- * @len_min: shortest payload; unless it is the longest one, too, there may be fragments
+ * @len_min: shortest payload. If it is the longest one, too, and fits a section, there are no
+ *           fragments: rule 1 of chapter Profiles of vmf.rst
  */
 struct vmf_part {
 	struct vmf_manifest_entry entry;
@@ -37,6 +38,14 @@ struct vmf_part {
 	int feature;
 	__u32 len_min;
 };
+
+/* Does it come in one section, always? */
+static inline bool vmf_part_whole(const struct vmf_part *part)
+{
+	const __u32 max = __le32_to_cpu(part->entry.len_max);
+
+	return part->len_min == max && max <= VMF_PAYLOAD_MAX;
+}
 
 /* That of an envelope: a blob of 1 to @_max bytes. */
 #define VMF_ENVELOPE_PART(_max) {						\

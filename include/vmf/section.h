@@ -210,7 +210,6 @@ static inline void vmf_reader_state(struct vmf_reader *r)
 	const struct vmf_part *part = r->part;
 	const bool more = r->order.open;
 	const int feature = part->feature;
-	const __u32 max = vmf_get(part->entry.len_max);
 	const __u32 total = r->before + r->payload_len;
 	struct vmf_piece piece = {
 		.part = part, .instance = r->why.instance, .offset = r->before,
@@ -220,7 +219,7 @@ static inline void vmf_reader_state(struct vmf_reader *r)
 			  (feature < 128 && r->used[feature / 64] >> feature % 64 & 1);
 	const struct vmf_rule rules[] = {
 		{ !r->take, EILSEQ, "more than a descriptor", r->why.type, 0 },
-		{ more && part->len_min == max, EILSEQ, "fragmented section", 0, 0 },
+		{ more && vmf_part_whole(part), EILSEQ, "fragmented section", 0, 0 },
 		{ part->since > r->version, EILSEQ, "section of a later version", r->version,
 		  part->since },
 		{ !used, EILSEQ, "section of a feature not announced", r->why.type, feature },
