@@ -4,6 +4,7 @@
  * it can be run anywhere.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include <linux/kernel.h>
@@ -314,6 +315,16 @@ static int count(void *ctx, const struct vmf_piece *piece)
 	return 0;
 }
 
+static int give(void *ctx, const struct vmf_piece *piece)
+{
+	return *(int *)ctx;
+}
+
+static int give_bytes(void *ctx, const void *data, size_t len)
+{
+	return *(int *)ctx;
+}
+
 /* Longer than a section can be: in fragments, one at a time in the memory of the reader. */
 TEST_F(codec, a_long_blob)
 {
@@ -404,6 +415,26 @@ TEST_F(codec, one_length)
 	}
 	EXPECT_EQ(VMF_PAYLOAD_MAX + 8, total);
 	free(payload);
+}
+
+/* What take() returns is an error or 0; nothing else makes a device load, least of all that. */
+TEST_F(codec, take_returns_what_it_should_not)
+{
+	static const int returned[] = { 1, 4096, INT_MAX, -ERANGE, INT_MIN };
+	static const int want[] = { -EIO, -EIO, -EIO, -ERANGE, -EIO };
+	const struct corpus_stream *s = &corpus_envelopes[0];
+	unsigned int i;
+	int value;
+
+	self->caps = caps_sample();
+	for (i = 0; i < ARRAY_SIZE(returned); i++) {
+		value = returned[i];
+		vmf_reader_init(&self->reader, &self->caps, self->memory, give, &value);
+		EXPECT_EQ(want[i], vmf_reader_feed(&self->reader, s->data, size_of(s)));
+		EXPECT_EQ(want[i], vmf_reader_finish(&self->reader));
+		vmf_writer_start(&self->copy.writer, give_bytes, &value);
+		EXPECT_EQ(want[i], vmf_writer_end(&self->copy.writer));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -126,6 +126,12 @@ static inline const char *vmf_error_name(int error)
 	return names[i].name;
 }
 
+/* The errno, positive, in what a function of the driver has returned instead of 0. */
+static inline int vmf_errno(int ret)
+{
+	return ret < 0 && ret >= -4095 ? -ret : EIO;
+}
+
 /* A rule, and what is said if it is broken. */
 struct vmf_rule {
 	bool broken;

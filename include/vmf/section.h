@@ -27,8 +27,9 @@ struct vmf_piece {
 /**
  * struct vmf_reader - A stream on its way in.
  * @caps: the device
- * @take: takes a piece; 0 or -errno, e.g. -ERANGE for a value that no guest can have. The device
- *        must not be touched: the rest of the stream was not seen yet. NULL: none is expected
+ * @take: takes a piece; 0 or -errno, e.g. -ERANGE for a value that no guest can have; whatever is
+ *        neither is -EIO. The device must not be touched: the rest of the stream was not seen yet.
+ *        NULL: none is expected
  * @ctx: for @take
  * @buf: vmf_reader_size() bytes, aligned to 8
  * @why: the first refusal
@@ -233,7 +234,7 @@ static inline void vmf_reader_state(struct vmf_reader *r)
 	r->seen |= vmf_reader_bit(r->caps, part, r->why.instance);
 	err = r->take(r->ctx, &piece);
 	if (err && !r->why.error)
-		vmf_refuse(&r->why, -err, "content of a section", 0, 0);
+		vmf_refuse(&r->why, vmf_errno(err), "content of a section", 0, 0);
 }
 
 static inline void vmf_reader_end(struct vmf_reader *r)

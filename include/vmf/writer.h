@@ -9,7 +9,8 @@
 
 /**
  * struct vmf_writer - A stream on its way out.
- * @put: takes the bytes piece by piece, 0 or -errno; NULL: they are only counted
+ * @put: takes the bytes piece by piece; 0 or -errno, whatever is neither is -EIO. NULL: they are
+ *       only counted
  * @ctx: for @put
  * @total: bytes so far
  * @crc: CRC of these
@@ -44,8 +45,10 @@ static inline int vmf_buffer_put(void *ctx, const void *data, size_t len)
 
 static inline void vmf_put(struct vmf_writer *w, const void *data, size_t len)
 {
-	if (!w->err && w->put && len)
-		w->err = w->put(w->ctx, data, len);
+	int err = !w->err && w->put && len ? w->put(w->ctx, data, len) : 0;
+
+	if (err)
+		w->err = -vmf_errno(err);
 	w->total += len;
 	w->crc = vmf_crc(w->crc, data, len);
 }
