@@ -268,33 +268,131 @@ TEST_F(codec, nothing_behind_the_end)
 TEST_F(codec, what_the_writer_refuses)
 {
 	static const u8 blob[16];
+	static const struct vmf_part many = {
+		.entry = { .type = VMF_ENVELOPE_TYPE_BLOB, .schema = 1, .min_reader = 1,
+			   .count_max = 64, .len_max = 16 },
+		.since = 1, .feature = -1, .len_min = 1,
+	};
 	struct vmf_writer *w = &self->copy.writer;
-	const struct vmf_part *part;
 	unsigned int i;
 
 	self->caps = caps_sample();
-	part = self->caps.parts + 1;
+	self->caps.parts = &many;
+	self->caps.nr_parts = 1;
 	start(self, &self->caps, 0, 0);
-	EXPECT_EQ(-EMSGSIZE, vmf_writer_state(w, part, 0, blob, 0, false));
+	EXPECT_EQ(-EMSGSIZE, vmf_writer_state(w, &many, 0, blob, 0, false));
 	EXPECT_EQ(-EMSGSIZE, vmf_writer_end(w));
 	start(self, &self->caps, 0, 0);
-	EXPECT_EQ(0, vmf_writer_state(w, part, 1, blob, 16, false));
-	EXPECT_EQ(-EILSEQ, vmf_writer_state(w, part, 0, blob, 16, false));
+	EXPECT_EQ(0, vmf_writer_state(w, &many, 1, blob, 16, false));
+	EXPECT_EQ(-EILSEQ, vmf_writer_state(w, &many, 0, blob, 16, false));
 	start(self, &self->caps, 0, 0);
-	EXPECT_EQ(0, vmf_writer_state(w, part, 0, blob, 16, true));
+	EXPECT_EQ(0, vmf_writer_state(w, &many, 0, blob, 15, true));
 	EXPECT_EQ(-EILSEQ, vmf_writer_end(w));
 	vmf_writer_start(w, vmf_buffer_put, &self->copy.out);
 	EXPECT_EQ(-EILSEQ, vmf_writer_end(w));
 	start(self, &self->caps, 0, 0);
 	for (i = 1; i < 64; i++)
-		EXPECT_EQ(0, vmf_writer_state(w, part, i, blob, 16, false));
+		EXPECT_EQ(0, vmf_writer_state(w, &many, i, blob, 16, false));
 	EXPECT_EQ(-EFBIG, vmf_writer_end(w));
 	self->copy.out.size = 200;
 	start(self, &self->caps, 0, 0);
 	EXPECT_EQ(-EFBIG, w->err);
 	EXPECT_GE(200, self->copy.out.len);
-	EXPECT_EQ(-EFBIG, vmf_writer_state(w, part, 0, blob, 16, false));
+	EXPECT_EQ(-EFBIG, vmf_writer_state(w, &many, 0, blob, 16, false));
 	self->copy.out.size = ROOM;
+}
+
+/* Nothing follows END, and it is not there twice. */
+TEST_F(codec, what_the_writer_refuses_at_the_end)
+{
+	static const u8 blob[16];
+	static const __u64 none[2];
+	struct vmf_writer *w = &self->copy.writer;
+	const struct vmf_part *part;
+	struct vmf_part other;
+	size_t len;
+	int i, ret;
+
+	self->caps = caps_sample();
+	part = self->caps.parts + 1;
+	other = *part;
+	other.entry.type++;
+	for (i = 0; i < 3; i++) {
+		start(self, &self->caps, 0, 0);
+		ASSERT_EQ(0, vmf_writer_state(w, part, 0, blob, 16, false));
+		ASSERT_EQ(0, vmf_writer_end(w));
+		len = self->copy.out.len;
+		if (i == 0)
+			ret = vmf_writer_end(w);
+		else if (i == 1)
+			ret = vmf_writer_state(w, &other, 0, blob, 16, false);
+		else
+			ret = vmf_writer_descriptor(w, &self->caps, none, none);
+		EXPECT_EQ(-EILSEQ, ret);
+		EXPECT_EQ(len, self->copy.out.len);
+	}
+}
+
+/* What a reader refuses by manifest, version or features, or at the length that was said. */
+TEST_F(codec, what_the_writer_refuses_of_a_part)
+{
+	static const struct vmf_part parts[] = {
+		{ .entry = { .type = 0x10001, .schema = 1, .min_reader = 1, .count_max = 2,
+			     .len_max = 16 }, .since = 1, .feature = -1, .len_min = 8 },
+		{ .entry = { .type = 0x10002, .schema = 1, .min_reader = 1, .count_max = 1,
+			     .len_max = 16 }, .since = 4, .feature = -1, .len_min = 1 },
+		{ .entry = { .type = 0x10003, .schema = 1, .min_reader = 1, .count_max = 1,
+			     .len_max = 16 }, .since = 1, .feature = 70, .len_min = 1 },
+		{ .entry = { .type = 0x10004, .schema = 1, .min_reader = 1, .count_max = 1,
+			     .len_max = 16 }, .since = 1, .feature = -1, .len_min = 16 },
+	};
+	static const struct {
+		unsigned int part, instance, first, len;
+		bool more;
+		int error;
+	} cases[] = {
+		{ .len = 16 }, { .len = 8 }, { .instance = 1, .len = 8 },
+		{ .len = 17, .error = EMSGSIZE }, { .len = 7, .error = EMSGSIZE },
+		{ .instance = 2, .len = 8, .error = EILSEQ },
+		{ .first = 8, .len = 8 }, { .first = 1, .len = 7 },
+		{ .first = 8, .len = 9, .error = EMSGSIZE },
+		{ .first = 1, .len = 6, .error = EMSGSIZE },
+		{ .first = 16, .len = 1, .error = EMSGSIZE },
+		{ .part = 1, .len = 1, .error = EILSEQ },
+		{ .part = 2, .len = 1, .error = EILSEQ },
+		{ .part = 3, .len = 16 },
+		{ .part = 3, .len = 8, .more = true, .error = EILSEQ },
+	};
+	static const u8 payload[32];
+	struct vmf_writer *w = &self->copy.writer;
+	unsigned int i;
+
+	self->caps = caps_sample();
+	self->caps.parts = parts;
+	self->caps.nr_parts = ARRAY_SIZE(parts);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		start(self, &self->caps, 0, 0);
+		/* A whole instance before has no part in the length of the next one. */
+		if (cases[i].instance == 1)
+			EXPECT_EQ(0, vmf_writer_state(w, parts, 0, payload, 16, false));
+		if (cases[i].first)
+			EXPECT_EQ(0, vmf_writer_state(w, parts, 0, payload, cases[i].first, true));
+		EXPECT_EQ(-cases[i].error,
+			  vmf_writer_state(w, parts + cases[i].part, cases[i].instance, payload,
+					   cases[i].len, cases[i].more)) {
+			TH_LOG("case %u", i);
+		}
+	}
+	/* Of a feature that may be missing at the destination: it was announced. */
+	start(self, &self->caps, 0, 1 << 6);
+	EXPECT_EQ(0, vmf_writer_state(w, parts + 2, 0, payload, 1, false));
+	self->caps.stream_max = self->copy.out.len + 32 + 24;
+	start(self, &self->caps, 0, 1 << 6);
+	EXPECT_EQ(0, vmf_writer_state(w, parts + 2, 0, payload, 8, false));
+	EXPECT_EQ(0, vmf_writer_end(w));
+	start(self, &self->caps, 0, 1 << 6);
+	EXPECT_EQ(0, vmf_writer_state(w, parts + 2, 0, payload, 9, false));
+	EXPECT_EQ(-EFBIG, vmf_writer_end(w));
 }
 
 static int sum(void *ctx, const struct vmf_piece *piece)

@@ -188,4 +188,74 @@ TEST(a_descriptor_and_nothing_else)
 	free(out.data);
 }
 
+#define NAME_55	"0123456789.abcdefghijklmnopqrstuvwxyz-0123456789abcdefg"
+
+/* The writer does not begin what every destination would refuse. */
+TEST(a_descriptor_that_no_reader_takes)
+{
+	static const struct vmf_limit twice[] = {
+		{ .id = 1, .rule = VMF_RULE_LE }, { .id = 1, .rule = VMF_RULE_LE },
+	}, no_rule[] = {
+		{ .id = 1 },
+	};
+	static const struct vmf_part schema[] = {
+		{ .entry = { .type = VMF_ENVELOPE_TYPE_BLOB, .min_reader = 1, .count_max = 1,
+			     .len_max = 64 }, .since = 1, .feature = -1, .len_min = 1 },
+	}, descending[] = {
+		VMF_ENVELOPE_PART(4096), VMF_ENVELOPE_PART(4096),
+	};
+	static const struct {
+		int error;
+		const char *name, *uuid;
+		u32 version, min_reader;
+		u8 flags;
+		const struct vmf_limit *limits;
+		unsigned int nr_limits;
+		const struct vmf_part *parts;
+		unsigned int nr_parts;
+	} cases[] = {
+		{ 0, .name = VMF_ENVELOPE_NAME "." NAME_55 },
+		{ EINVAL, .name = VMF_ENVELOPE_NAME "." NAME_55 "h" },
+		{ EINVAL, .name = VMF_ENVELOPE_NAME ".Sample" },
+		{ EINVAL, .name = VMF_ENVELOPE_NAME ".a sample" },
+		{ EINVAL, .name = VMF_ENVELOPE_NAME "." },
+		{ EINVAL, .name = VMF_ENVELOPE_NAME },
+		{ EINVAL, .name = "vf.net.sample" },
+		{ 0, .name = "vf.net.sample", .uuid = VMF_IGBVF_82576_UUID },
+		{ EINVAL, .name = "", .uuid = VMF_IGBVF_82576_UUID },
+		{ EINVAL, .version = 2, .min_reader = 3 },
+		{ EINVAL, .flags = 2 },
+		{ EINVAL, .limits = twice, .nr_limits = 2 },
+		{ EINVAL, .limits = no_rule, .nr_limits = 1 },
+		{ EINVAL, .parts = schema, .nr_parts = 1 },
+		{ EINVAL, .parts = descending, .nr_parts = 2 },
+	};
+	static const __u64 none[2];
+	struct vmf_buffer out = { .data = malloc(ROOM), .size = ROOM };
+	struct vmf_writer writer;
+	struct vmf_caps caps;
+	unsigned int i;
+
+	ASSERT_NE(NULL, out.data);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		caps = caps_sample();
+		caps.name = cases[i].name ?: caps.name;
+		caps.uuid = cases[i].uuid ?: caps.uuid;
+		caps.version = cases[i].version ?: caps.version;
+		caps.min_reader = cases[i].min_reader ?: caps.min_reader;
+		caps.id.flags |= cases[i].flags;
+		caps.limits = cases[i].limits ?: caps.limits;
+		caps.nr_limits = cases[i].nr_limits ?: caps.nr_limits;
+		caps.parts = cases[i].parts ?: caps.parts;
+		caps.nr_parts = cases[i].nr_parts ?: caps.nr_parts;
+		out.len = 0;
+		vmf_writer_start(&writer, vmf_buffer_put, &out);
+		EXPECT_EQ(-cases[i].error, vmf_writer_descriptor(&writer, &caps, none, none)) {
+			TH_LOG("case %u", i);
+		}
+		EXPECT_EQ(!cases[i].error, out.len > sizeof(struct vmf_file_header));
+	}
+	free(out.data);
+}
+
 TEST_HARNESS_MAIN

@@ -205,10 +205,10 @@ static inline __u32 vmf_crc(__u32 crc, const void *data, size_t len)
 struct vmf_order {
 	__u32 sections, generations;
 	__u64 last;
-	bool open;
+	bool open, ended;
 };
 
-/* Judges the place of a section, and goes on past it. There is none behind END. */
+/* Judges the place of a section, and goes on past it. */
 static inline int vmf_order_admit(struct vmf_order *o, const struct vmf_section_header *h,
 				  struct vmf_refusal *why)
 {
@@ -222,6 +222,7 @@ static inline int vmf_order_admit(struct vmf_order *o, const struct vmf_section_
 	const __u64 id = (__u64)type << 32 | instance, last = o->last;
 	const __u32 nth = o->generations, known = VMF_CONTAINER_SCHEMA;
 	const struct vmf_rule rules[] = {
+		{ o->ended, EILSEQ, "section after END", type, 0 },
 		{ flags & ~7, EBADMSG, "section flags", flags, 7 },
 		{ !type, EBADMSG, "section type 0", 0, 1 },
 		{ seq != o->sections, EILSEQ, "section seq", seq, o->sections },
@@ -249,6 +250,7 @@ static inline int vmf_order_admit(struct vmf_order *o, const struct vmf_section_
 	o->generations += descriptor;
 	o->last = state ? id : last;
 	o->open = state && flags & VMF_FLAG_CONT;
+	o->ended = end;
 	return 0;
 }
 

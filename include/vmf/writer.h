@@ -5,7 +5,7 @@
 #ifndef _VMF_WRITER_H
 #define _VMF_WRITER_H
 
-#include <vmf/format.h>
+#include <vmf/descriptor.h>
 
 /**
  * struct vmf_writer - A stream on its way out.
@@ -16,6 +16,9 @@
  * @crc: CRC of these
  * @order: what may follow
  * @err: the first failure; from then on all functions do nothing and return it
+ *
+ * The rest is private. What no reader would take is refused; that the content is right is up to the
+ * caller.
  */
 struct vmf_writer {
 	int (*put)(void *ctx, const void *data, size_t len);
@@ -24,6 +27,9 @@ struct vmf_writer {
 	__u32 crc;
 	struct vmf_order order;
 	int err;
+	/* private: what the descriptor in force says, and the length so far of the fragments */
+	__u64 used[2], stream_max;
+	__u32 version, before;
 };
 
 /* Memory for a stream: @ctx of vmf_buffer_put(). */
@@ -83,6 +89,44 @@ static inline bool vmf_part_used(const struct vmf_part *part, __u32 version, con
 	return part->feature < 128 && used[part->feature / 64] >> part->feature % 64 & 1;
 }
 
+/* What every reader would refuse. The name of an envelope has that of a format. */
+static inline int vmf_judge_caps(const struct vmf_caps *caps, struct vmf_refusal *why)
+{
+	const struct vmf_version version = {
+		__cpu_to_le32(caps->version), __cpu_to_le32(caps->min_reader),
+	};
+	const struct {
+		__u16 key;
+		const void *data;
+		size_t len;
+	} values[] = {
+		{ VMF_KEY_PRESENTED, &caps->id, sizeof(caps->id) },
+		{ VMF_KEY_PROFILE_NAME, caps->name, strlen(caps->name) },
+		{ VMF_KEY_PROFILE_VERSION, &version, sizeof(version) },
+		{ VMF_KEY_LIMITS, caps->limits, caps->nr_limits * sizeof(caps->limits[0]) },
+		{},
+	};
+	const size_t start = strlen(VMF_ENVELOPE_NAME ".");
+	const bool envelope = !memcmp(caps->uuid, VMF_ENVELOPE_UUID, 16);
+	const bool format = !strncmp(caps->name, VMF_ENVELOPE_NAME ".", start) &&
+			    strlen(caps->name) > start;
+	const struct vmf_rule rules[] = {
+		{ envelope && !format, EINVAL, "name of an envelope", 0, 0 },
+	};
+	__s64 last = VMF_TYPE_END;
+	struct vmf_descriptor d = {};
+	unsigned int i;
+
+	for (i = 0; values[i].key; i++)
+		if (vmf_parse_value(&d, values[i].key, true, values[i].data, values[i].len, why))
+			return -why->error;
+	for (i = 0; i < caps->nr_parts; i++)
+		if (vmf_parse_entry(VMF_KEY_MANIFEST, (const void *)&caps->parts[i].entry, &last,
+				    why))
+			return -why->error;
+	return vmf_judge(why, rules);
+}
+
 static inline void vmf_put_descriptor(struct vmf_writer *w, const struct vmf_caps *caps,
 				      const __u64 *required, const __u64 *optional)
 {
@@ -129,6 +173,8 @@ static inline void vmf_put_header(struct vmf_writer *w, struct vmf_section_heade
 	h.header_crc = __cpu_to_le32(vmf_crc(0, &h, VMF_HEADER_SIZE - sizeof(h.header_crc)));
 	if (!w->err)
 		w->err = vmf_order_admit(&w->order, &h, &why);
+	if (!w->err && w->total + sizeof(h) + vmf_pad8(len) > w->stream_max)
+		w->err = -EFBIG;
 	vmf_put(w, &h, sizeof(h));
 }
 
@@ -162,7 +208,9 @@ static inline int vmf_writer_start(struct vmf_writer *w,
  * @required: features in use that a destination has to have, two words
  * @optional: features in use that it may lack, two words
  *
- * Return: as above; -EILSEQ behind state, -EFBIG if there are too many, -EMSGSIZE if it is long.
+ * Return: as above; -EINVAL if there is something in @caps that no reader would take: a name, a
+ * version, limits or sections that are not as chapter Descriptor of vmf.rst says; -EILSEQ behind
+ * state, -EFBIG if there are too many, -EMSGSIZE if it is long.
  */
 static inline int vmf_writer_descriptor(struct vmf_writer *w, const struct vmf_caps *caps,
 					const __u64 *required, const __u64 *optional)
@@ -174,9 +222,18 @@ static inline int vmf_writer_descriptor(struct vmf_writer *w, const struct vmf_c
 		.instance = __cpu_to_le32(w->order.generations),
 	};
 	struct vmf_writer count = {};
+	struct vmf_refusal why;
 
+	if (!w->err && vmf_judge_caps(caps, &why))
+		w->err = -EINVAL;
+	if (w->err)
+		return w->err;
+	w->version = caps->version;
+	w->used[0] = required[0] | optional[0];
+	w->used[1] = required[1] | optional[1];
+	w->stream_max = caps->stream_max;
 	vmf_put_descriptor(&count, caps, required, optional);
-	if (!w->err && count.total > VMF_DESCRIPTOR_MAX)
+	if (count.total > VMF_DESCRIPTOR_MAX)
 		w->err = -EMSGSIZE;
 	vmf_put_header(w, h, count.total, count.crc);
 	vmf_put_descriptor(w, caps, required, optional);
@@ -192,7 +249,11 @@ static inline int vmf_writer_descriptor(struct vmf_writer *w, const struct vmf_c
  * @len: its length
  * @more: the next call goes on with the same payload
  *
- * Return: as above; -EILSEQ out of order, -EFBIG if there are too many, -EMSGSIZE without @len.
+ * Return: as above; -EILSEQ out of order, if there is no such instance, if the section is of a
+ * later version or of a feature that was not announced, or if it must not come in fragments and
+ * @more is set; -EMSGSIZE if the payload is longer or shorter than it can be, or without @len;
+ * -EFBIG if there are too many sections, or the stream becomes longer than @stream_max of its
+ * device.
  */
 static inline int vmf_writer_state(struct vmf_writer *w, const struct vmf_part *part,
 				   __u32 instance, const __u8 *data, size_t len, bool more)
@@ -202,8 +263,20 @@ static inline int vmf_writer_state(struct vmf_writer *w, const struct vmf_part *
 		.instance = __cpu_to_le32(instance),
 	};
 
-	if (!w->err && !len)
+	const __u64 id = (__u64)vmf_get(part->entry.type) << 32 | instance;
+	const __u32 before = w->order.open && w->order.last == id ? w->before : 0;
+	const __u64 max = vmf_get(part->entry.len_max), total = (__u64)before + len;
+	const bool cut = more && vmf_part_whole(part);
+
+	if (w->err)
+		return w->err;
+	if (!vmf_part_used(part, w->version, w->used) || cut ||
+	    instance >= vmf_get(part->entry.count_max))
+		w->err = -EILSEQ;
+	else if (!len || len > max || total > max || (!more && total < part->len_min))
 		w->err = -EMSGSIZE;
+	else
+		w->before = total;
 	while (!w->err && len) {
 		__u32 n = len < VMF_PAYLOAD_MAX ? len : VMF_PAYLOAD_MAX;
 		__le16 cont = __cpu_to_le16(more || n < len ? VMF_FLAG_CONT : 0);
@@ -223,7 +296,8 @@ static inline int vmf_writer_state(struct vmf_writer *w, const struct vmf_part *
  * vmf_writer_end() - Append END.
  * @w: the writer
  *
- * Return: as above; -EILSEQ without DESCRIPTOR, or where a fragment is due.
+ * Return: as above; -EILSEQ without DESCRIPTOR, where a fragment is due, or behind END; -EFBIG as
+ * above.
  */
 static inline int vmf_writer_end(struct vmf_writer *w)
 {
