@@ -130,6 +130,38 @@ TEST(a_descriptor_that_does_not_fit)
 	free(out.data);
 }
 
+/* A device has up to eight limits; to a destination that lists more the rest are unknown. */
+TEST(the_ninth_limit)
+{
+	static const __u64 none[2];
+	struct vmf_limit limits[9];
+	struct vmf_buffer out = { .data = malloc(ROOM), .size = ROOM };
+	void *memory = malloc(VMF_DESCRIPTOR_MAX);
+	struct vmf_caps caps = caps_sample(), source = caps;
+	struct vmf_reader reader;
+	struct vmf_writer writer;
+	unsigned int i;
+
+	ASSERT_NE(NULL, out.data);
+	ASSERT_NE(NULL, memory);
+	for (i = 0; i < ARRAY_SIZE(limits); i++)
+		limits[i] = (struct vmf_limit){ .id = i + 1, .rule = VMF_RULE_EQUAL };
+	caps.limits = limits;
+	caps.nr_limits = ARRAY_SIZE(limits);
+	source.nr_limits = 1;
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
+		source.limits = &limits[i];
+		out.len = 0;
+		vmf_writer_start(&writer, vmf_buffer_put, &out);
+		ASSERT_EQ(0, vmf_writer_descriptor(&writer, &source, none, none));
+		EXPECT_EQ(i < 8 ? 0 : -EOPNOTSUPP,
+			  vmf_reader_check(&reader, &caps, memory, out.data, out.len));
+		EXPECT_EQ(i < 8 ? 0 : 9, reader.why.got);
+	}
+	free(memory);
+	free(out.data);
+}
+
 /* As "check" in sysfs: one DESCRIPTOR, all of it, and nothing else. No state is taken. */
 TEST(a_descriptor_and_nothing_else)
 {
@@ -197,6 +229,10 @@ TEST(a_descriptor_that_no_reader_takes)
 		{ .id = 1, .rule = VMF_RULE_LE }, { .id = 1, .rule = VMF_RULE_LE },
 	}, no_rule[] = {
 		{ .id = 1 },
+	}, nine[9] = {
+		{ .id = 1, .rule = 1 }, { .id = 2, .rule = 1 }, { .id = 3, .rule = 1 },
+		{ .id = 4, .rule = 1 }, { .id = 5, .rule = 1 }, { .id = 6, .rule = 1 },
+		{ .id = 7, .rule = 1 }, { .id = 8, .rule = 1 }, { .id = 9, .rule = 1 },
 	};
 	static const struct vmf_part schema[] = {
 		{ .entry = { .type = VMF_ENVELOPE_TYPE_BLOB, .min_reader = 1, .count_max = 1,
@@ -227,6 +263,8 @@ TEST(a_descriptor_that_no_reader_takes)
 		{ EINVAL, .flags = 2 },
 		{ EINVAL, .limits = twice, .nr_limits = 2 },
 		{ EINVAL, .limits = no_rule, .nr_limits = 1 },
+		{ 0, .limits = nine, .nr_limits = 8 },
+		{ EINVAL, .limits = nine, .nr_limits = 9 },
 		{ EINVAL, .parts = schema, .nr_parts = 1 },
 		{ EINVAL, .parts = descending, .nr_parts = 2 },
 	};

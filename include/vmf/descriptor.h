@@ -232,7 +232,7 @@ static inline const struct vmf_limit *vmf_limit_of(const struct vmf_caps *caps, 
 {
 	unsigned int i;
 
-	for (i = 0; i < caps->nr_limits; i++)
+	for (i = 0; i < caps->nr_limits && i < VMF_LIMITS_MAX; i++)
 		if (vmf_get(caps->limits[i].id) == id)
 			return &caps->limits[i];
 	return NULL;

@@ -21,6 +21,7 @@
 #include <linux/vmf.h>
 
 #define VMF_HEADER_SIZE		sizeof(struct vmf_section_header)
+#define VMF_LIMITS_MAX		8	/* of a device */
 #define VMF_DESCRIPTOR_MAX	(VMF_PREAMBLE_MAX - 32 - VMF_HEADER_SIZE)
 
 /**
@@ -71,7 +72,8 @@ static inline bool vmf_part_whole(const struct vmf_part *part)
  * @features: what the device has; feature 0 is bit 0 of the first word
  * @limits: limits, by ascending id
  * @limit_names: a name for each, for messages
- * @nr_limits: how many
+ * @nr_limits: how many, 0 to VMF_LIMITS_MAX: a writer refuses more (EINVAL), and to a reader those
+ *             behind them are unknown
  * @parts: section types, ascending; those of the container, as FEATURE_NAMES, are written only
  * @nr_parts: how many
  * @stream_max: longest stream in bytes

@@ -112,6 +112,8 @@ static inline int vmf_judge_caps(const struct vmf_caps *caps, struct vmf_refusal
 			    strlen(caps->name) > start;
 	const struct vmf_rule rules[] = {
 		{ envelope && !format, EINVAL, "name of an envelope", 0, 0 },
+		{ caps->nr_limits > VMF_LIMITS_MAX, EINVAL, "too many limits", caps->nr_limits,
+		  VMF_LIMITS_MAX },
 	};
 	__s64 last = VMF_TYPE_END;
 	struct vmf_descriptor d = {};
