@@ -447,6 +447,31 @@ TEST_F(codec, a_long_blob)
 	free(blob);
 }
 
+/* A call is a section, however short: 62 of them between DESCRIPTOR and END. */
+TEST_F(codec, a_blob_in_many_pieces)
+{
+	static const u8 byte[1];
+	struct vmf_writer *w = &self->copy.writer;
+	const struct vmf_part *part;
+	u64 total = 0;
+	int i, last;
+
+	self->caps = caps_sample();
+	part = self->caps.parts + 1;
+	for (last = 62; last <= 63; last++) {
+		start(self, &self->caps, 0, 0);
+		for (i = 1; i <= last; i++)
+			EXPECT_EQ(0, vmf_writer_state(w, part, 0, byte, 1, i < last));
+		EXPECT_EQ(last == 62 ? 0 : -EFBIG, vmf_writer_end(w));
+		if (last == 63)
+			break;
+		vmf_reader_init(&self->reader, &self->caps, self->memory, sum, &total);
+		EXPECT_EQ(1, vmf_reader_feed(&self->reader, self->copy.out.data,
+					     self->copy.out.len));
+	}
+	EXPECT_EQ(62, total);
+}
+
 /* Sections that may be missing have no share in what END looks for, however many they are. */
 TEST_F(codec, many_instances)
 {

@@ -251,6 +251,10 @@ static inline int vmf_writer_descriptor(struct vmf_writer *w, const struct vmf_c
  * @len: its length
  * @more: the next call goes on with the same payload
  *
+ * Each call makes a section, or one for each VMF_PAYLOAD_MAX bytes, and a stream has
+ * VMF_SECTIONS_MAX of them, with DESCRIPTOR and END: a long payload is passed on in pieces of
+ * VMF_PAYLOAD_MAX bytes.
+ *
  * Return: as above; -EILSEQ out of order, if there is no such instance, if the section is of a
  * later version or of a feature that was not announced, or if it must not come in fragments and
  * @more is set; -EMSGSIZE if the payload is longer or shorter than it can be, or without @len;
