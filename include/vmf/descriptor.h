@@ -34,7 +34,8 @@ static inline bool vmf_all_zero(const __u8 *p, size_t len)
 }
 
 /* An entry of a list; @last is the number of the one before, and becomes that of this one. */
-static inline int vmf_parse_entry(__u16 key, const __u8 *p, __s64 *last, struct vmf_refusal *why)
+static noinline_for_stack __maybe_unused
+int vmf_parse_entry(__u16 key, const __u8 *p, __s64 *last, struct vmf_refusal *why)
 {
 	bool list = key == VMF_KEY_LIMITS || key == VMF_KEY_POLICY_DIGEST;
 	bool config = key == VMF_KEY_PRESENTED_CONFIG, manifest = key == VMF_KEY_MANIFEST;
@@ -113,8 +114,9 @@ bad:
 }
 
 /* A payload; its offset in the stream is in @why, that of an attribute if something is wrong. */
-static inline int vmf_parse_descriptor(struct vmf_descriptor *d, const __u8 *p, __u32 size,
-				       struct vmf_refusal *why)
+static noinline_for_stack __maybe_unused
+int vmf_parse_descriptor(struct vmf_descriptor *d, const __u8 *p, __u32 size,
+			 struct vmf_refusal *why)
 {
 	static const __u8 mandatory[] = { 4, 8, 1, 2, 3, 9 };
 	const __u32 header = sizeof(struct vmf_attribute_header);
@@ -305,8 +307,9 @@ static inline int vmf_check_count(const struct vmf_caps *caps,
  *
  * Return: 0 or -errno.
  */
-static inline int vmf_verdict(const struct vmf_descriptor *d, const struct vmf_caps *caps,
-			      struct vmf_refusal *why)
+static noinline_for_stack __maybe_unused
+int vmf_verdict(const struct vmf_descriptor *d, const struct vmf_caps *caps,
+		struct vmf_refusal *why)
 {
 	const __u32 entry = sizeof(struct vmf_manifest_entry), limit = sizeof(struct vmf_limit);
 	const void *p;

@@ -20,6 +20,14 @@
 #include <linux/types.h>
 #include <linux/vmf.h>
 
+/* As the kernel has them: the frames of functions are not to add up in that of a caller. */
+#ifndef noinline_for_stack
+#define noinline_for_stack	__attribute((__noinline__))
+#endif
+#ifndef __maybe_unused
+#define __maybe_unused		__attribute((__unused__))
+#endif
+
 #define VMF_HEADER_SIZE		sizeof(struct vmf_section_header)
 #define VMF_LIMITS_MAX		8	/* of a device */
 #define VMF_DESCRIPTOR_MAX	(VMF_PREAMBLE_MAX - 32 - VMF_HEADER_SIZE)
@@ -211,8 +219,9 @@ struct vmf_order {
 };
 
 /* Judges the place of a section, and goes on past it. */
-static inline int vmf_order_admit(struct vmf_order *o, const struct vmf_section_header *h,
-				  struct vmf_refusal *why)
+static noinline_for_stack __maybe_unused
+int vmf_order_admit(struct vmf_order *o, const struct vmf_section_header *h,
+		    struct vmf_refusal *why)
 {
 	const __u32 type = vmf_get(h->type);
 	const __u32 instance = vmf_get(h->instance);

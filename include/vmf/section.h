@@ -134,7 +134,7 @@ static inline int vmf_reader_admit_state(struct vmf_reader *r, __u64 len)
 	return vmf_judge(&r->why, rules);
 }
 
-static inline void vmf_reader_header(struct vmf_reader *r)
+static noinline_for_stack __maybe_unused void vmf_reader_header(struct vmf_reader *r)
 {
 	const __u32 crc = vmf_crc(0, &r->head, VMF_HEADER_SIZE - 4);
 	const __u32 type = vmf_get(r->head.section.type);

@@ -90,7 +90,8 @@ static inline bool vmf_part_used(const struct vmf_part *part, __u32 version, con
 }
 
 /* What every reader would refuse. The name of an envelope has that of a format. */
-static inline int vmf_judge_caps(const struct vmf_caps *caps, struct vmf_refusal *why)
+static noinline_for_stack __maybe_unused
+int vmf_judge_caps(const struct vmf_caps *caps, struct vmf_refusal *why)
 {
 	const struct vmf_version version = {
 		__cpu_to_le32(caps->version), __cpu_to_le32(caps->min_reader),
