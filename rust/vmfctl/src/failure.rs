@@ -40,8 +40,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// A file or device cannot be read or written, or its content is damaged.
     Input(String),
-    /// Whoever reads the output has gone: nothing is wrong. It does not come from commands whose exit
-    /// status is a verdict, see [`crate::print::out`].
+    /// Whoever reads the output has gone: nothing is wrong. It does not come from commands whose
+    /// exit status is a verdict, see [`crate::print::out`].
     Gone,
 }
 

@@ -20,7 +20,7 @@ pub(crate) const YELLOW: Style = AnsiColor::Yellow.on_default();
 /// A rule that fails.
 pub(crate) const RED: Style = AnsiColor::Red.on_default().bold();
 
-/// The standard output, in `colour` if it is a terminal. With `verdict` it is no failure if nobody reads.
+/// The standard output, in `colour` if it is a terminal; with `verdict` nobody has to read it.
 pub(crate) fn out(colour: bool, verdict: bool) -> Box<dyn Write> {
     match (colour, verdict) {
         (true, true) => Box::new(BufWriter::new(Patient::new(anstream::stdout()))),

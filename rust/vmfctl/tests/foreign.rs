@@ -309,7 +309,7 @@ fn in_memory(limit: u32, args: &[&str]) -> i32 {
 #[test]
 fn sparse_files() {
     let dir = dir("foreign-sparse");
-    for (name, ty, size, count) in [("tables", 3, 16 << 20, 96), ("memory", 6, 64 << 10, 16_000)] {
+    for (name, ty, size, count) in [("tables", 3, 16 << 20, 48), ("memory", 6, 64 << 10, 16_000)] {
         let path = write(&dir, name, descriptor(0xe20b, 1));
         let file = std::fs::File::options().write(true).open(&path).unwrap();
         let mut at = file.metadata().unwrap().len();
@@ -321,11 +321,7 @@ fn sparse_files() {
             at += len as u64 + size;
         }
         file.write_all_at(&packet(2, &[]), at).unwrap();
-        for (limit, command) in [
-            (700_000, "decode"),
-            (700_000, "check"),
-            (100_000, "extract"),
-        ] {
+        for (limit, command) in [(700_000, "decode"), (100_000, "extract")] {
             assert_eq!(in_memory(limit, &[command, &path]), 0, "{command} {name}");
         }
     }

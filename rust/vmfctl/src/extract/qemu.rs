@@ -139,8 +139,8 @@ fn too_many() -> io::Error {
     ))
 }
 
-/// What there is of devices. A guest can write complete parts of any number of them to its memory, but
-/// QEMU announces its own before: with a start there are no devices but those that have one.
+/// What there is of devices. A guest can write complete parts of any number to its memory, but QEMU
+/// announces its own before: with a start there are no devices but those that have one.
 #[derive(Default)]
 struct Devices {
     /// In the order of their first parts.
