@@ -220,4 +220,70 @@ TEST(a_descriptor_and_nothing_else)
 	free(out.data);
 }
 
+static int remember(void *ctx, const struct vmf_piece *piece)
+{
+	*(struct vmf_piece *)ctx = *piece;
+	return 0;
+}
+
+/* A section that has grown: what an older schema lacks is not asked for, and take() is told. */
+TEST(another_schema)
+{
+	static const struct vmf_part own[] = {
+		{ .entry = { .type = 0x10001, .schema = 2, .min_reader = 1, .count_max = 1,
+			     .flags = VMF_FLAG_CRITICAL, .len_max = 16 },
+		  .since = 1, .feature = -1, .len_min = 16 },
+	};
+	static const struct {
+		u16 schema;
+		u32 len, version;
+		int ret;
+	} cases[] = {
+		{ 1, 8, 2, 1 }, { 1, 16, 3, 1 }, { 2, 16, 3, 1 }, { 2, 8, 3, -EMSGSIZE },
+		{ 3, 24, 4, 1 }, { 3, 16, 4, 1 }, { 3, 8, 4, -EMSGSIZE },
+	};
+	static const __u64 none[2];
+	static const u8 payload[24];
+	struct vmf_caps source, caps = caps_sample();
+	struct vmf_buffer out = { .data = malloc(ROOM), .size = ROOM };
+	struct vmf_reader reader;
+	struct vmf_writer writer;
+	struct vmf_piece piece;
+	struct vmf_part part;
+	unsigned int i;
+	void *memory;
+
+	caps.parts = own;
+	caps.nr_parts = 1;
+	memory = malloc(vmf_reader_size(&caps));
+	ASSERT_NE(NULL, out.data);
+	ASSERT_NE(NULL, memory);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		part = own[0];
+		part.entry.schema = cases[i].schema;
+		part.entry.len_max = cases[i].len;
+		part.len_min = 1;
+		source = caps;
+		source.version = cases[i].version;
+		source.parts = &part;
+		out.len = 0;
+		vmf_writer_start(&writer, vmf_buffer_put, &out);
+		ASSERT_EQ(0, vmf_writer_descriptor(&writer, &source, none, none));
+		ASSERT_EQ(0, vmf_writer_state(&writer, &part, 0, payload, cases[i].len, false));
+		ASSERT_EQ(0, vmf_writer_end(&writer));
+		piece = (struct vmf_piece){};
+		vmf_reader_init(&reader, &caps, memory, remember, &piece);
+		EXPECT_EQ(cases[i].ret, vmf_reader_feed(&reader, out.data, out.len)) {
+			TH_LOG("case %u: %s", i, reader.why.reason);
+		}
+		if (cases[i].ret < 0)
+			continue;
+		EXPECT_EQ(cases[i].schema, piece.schema);
+		EXPECT_EQ(cases[i].version, piece.version);
+		EXPECT_EQ(min(cases[i].len, 16U), piece.len);
+	}
+	free(memory);
+	free(out.data);
+}
+
 TEST_HARNESS_MAIN

@@ -38,8 +38,8 @@
  * @since: first version of the profile with it
  * @feature: the feature that it belongs to, or -1; without one, and CRITICAL, all instances of it
  *           have to be in every stream
- * @len_min: shortest payload. If it is the longest one, too, and fits a section, there are no
- *           fragments: rule 1 of chapter Profiles of vmf.rst
+ * @len_min: shortest payload of the schema in @entry, and of later ones. If it is the longest one,
+ *           too, and fits a section, there are no fragments: rule 1 of chapter Profiles of vmf.rst
  */
 struct vmf_part {
 	struct vmf_manifest_entry entry;

@@ -10,6 +10,9 @@
 /**
  * struct vmf_piece - What a reader hands out: the payload of an instance, or a fragment of it.
  * @part: the section
+ * @version: version of the profile that the stream is of
+ * @schema: schema of the section in the stream; of a later one than that of @part only the part up
+ *          to the longest payload of that is handed out, and an earlier one may be shorter
  * @instance: which instance
  * @offset: where in the payload of the instance this is
  * @data: the bytes, whose CRC is right
@@ -18,6 +21,8 @@
  */
 struct vmf_piece {
 	const struct vmf_part *part;
+	__u32 version;
+	__u16 schema;
 	__u32 instance, offset;
 	const __u8 *data;
 	__u32 len;
@@ -212,8 +217,12 @@ static inline void vmf_reader_state(struct vmf_reader *r)
 	const bool more = r->order.open;
 	const int feature = part->feature;
 	const __u32 total = r->before + r->payload_len;
+	const __u16 schema = vmf_get(r->head.section.schema);
+	/* An older schema is as long as that was. */
+	const __u32 least = schema < vmf_get(part->entry.schema) ? 1 : part->len_min;
 	struct vmf_piece piece = {
-		.part = part, .instance = r->why.instance, .offset = r->before,
+		.part = part, .version = r->version, .schema = schema,
+		.instance = r->why.instance, .offset = r->before,
 		.data = r->buf + r->descriptor_len, .len = r->payload_len, .more = more,
 	};
 	const bool used = feature < 0 ||
@@ -224,8 +233,7 @@ static inline void vmf_reader_state(struct vmf_reader *r)
 		{ part->since > r->version, EILSEQ, "section of a later version", r->version,
 		  part->since },
 		{ !used, EILSEQ, "section of a feature not announced", r->why.type, feature },
-		{ !more && total < part->len_min, EMSGSIZE, "payload length", total,
-		  part->len_min },
+		{ !more && total < least, EMSGSIZE, "payload length", total, least },
 	};
 	int err;
 
