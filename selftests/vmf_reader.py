@@ -144,8 +144,7 @@ class Stream:
             require(not self.fragment_due() and instance == 0, "EILSEQ", offset)
         elif self.fragment_due():
             last = self.sections[-1].header
-            require(all(header[name] == last[name] for name in ("type", "instance", "schema"))
-                    and not (header["flags"] ^ last["flags"]) & ~t.CONT, "EILSEQ", offset)
+            require((kind, instance) == (last["type"], last["instance"]), "EILSEQ", offset)
         elif len(self.sections) > self.generations:
             last = self.sections[-1].header
             require((kind, instance) > (last["type"], last["instance"]), "EILSEQ", offset)
@@ -177,13 +176,15 @@ class Stream:
         require(not header["flags"] & t.CONT, "EILSEQ", section.offset)               # 1
         require(self.announced(known), "EILSEQ", section.offset)
         # Schemas of sections: of a later schema, the part that is known is taken.
-        longer = entry["schema"] > known.schema and len(payload) > size
-        require(len(payload) == size or longer, "EMSGSIZE", section.offset)           # 2
+        later = entry["schema"] > known.schema
+        require(len(payload) == size or later and len(payload) > size,
+                "EMSGSIZE", section.offset)                                           # 2
         values = known.structure.read(payload)
         require(known.structure.well_formed(values), "EBADMSG", section.offset)       # 3
         require(known.structure.in_range(values), "ERANGE", section.offset)           # 4
         require(known.holds(values, header["instance"]), "ERANGE", section.offset)
-        require(not known.left_out_if_0 or any(payload), "ERANGE", section.offset)    # 5
+        require(later or not known.left_out_if_0 or any(payload),
+                "ERANGE", section.offset)                                             # 5
 
     def announced(self, known: t.Section) -> bool:
         """Whether version and features let a section of the profile arrive (Versions)."""

@@ -208,6 +208,12 @@ fn container() -> Vec<Refused> {
         (0..56).for_each(|n| stream.add(tiny(n)));
         stream.bytes()
     };
+    // What is wrong with the length counts before what the manifest says of the schema.
+    let fragments = || {
+        let mut stream = Stream::parse(&unknown(|s| s.flags = FLAG_CONT));
+        stream.add(Raw { flags: 0, schema: 2, length: Some(0), ..raw(0x20000, 0, &[1]) });
+        stream.bytes()
+    };
     let length = |at: usize, length| from(|s| s.sections[at].length = Some(length));
     let descriptor_late = from(|s| {
         let again = Raw { instance: 1, ..s.sections[0].clone() };
@@ -242,6 +248,7 @@ fn container() -> Vec<Refused> {
         refuse("order-tail", IlSeq, TOTAL, "bytes after END", from(|s| s.tail = vec![0])),
         refuse("order-fragment-due", IlSeq, END + 24 + 40, "END where a fragment is due", unknown(|s| s.flags = FLAG_CONT)),
         refuse("order-fragmented", IlSeq, FILTERS, "fragmented section", from(|s| s.get(Filters::KIND).flags = flagged)),
+        refuse("order-fragment-schema", MsgSize, END + 24 + 40, "section length", fragments()),
         refuse("end-sections", IlSeq, END, "section count in END", end(|end| end[0] -= 1)),
         refuse("end-total", IlSeq, END, "length in END", end(|end| end[8] ^= 8)),
         refuse("end-crc", BadMsg, END, "stream CRC in END", end(|end| end[16] ^= 1)),
@@ -294,6 +301,14 @@ fn states() -> Vec<Refused> {
     let statistics = |payload: [u8; 40]| from(|s| {
         s.add(Raw { flags: 0, ..raw(Statistics::KIND, 0, &payload) });
     });
+    // Of a later schema all known fields can be 0: not the section is refused, but END.
+    let later = || {
+        let bytes = attribute(8, |v| (v[5 * 24 + 4], v[5 * 24 + 16]) = (2, 48));
+        let mut stream = Stream::parse(&bytes);
+        stream.add(Raw { flags: 0, schema: 2, ..raw(Statistics::KIND, 0, &[0; 48]) });
+        stream.end = |end| end[0] -= 1;
+        stream.bytes()
+    };
     let mut reserved = [1; 40];
     reserved[39] = 1;
     let unicast = |unicast: Unicast| {
@@ -321,6 +336,7 @@ fn states() -> Vec<Refused> {
         refuse("state-multicast", Range, FILTERS, "multicast: not 0 beyond multicast_count", payload(Filters::KIND, 16, 1)),
         refuse("state-vlan-0", Range, FILTERS, "vlans: bit 0 set", payload(Filters::KIND, 80, 1)),
         refuse("state-statistics-zero", Range, END, "section that is to be left out if it is 0", statistics([0; 40])),
+        refuse("state-statistics-later", IlSeq, END + 80, "section count in END", later()),
         refuse("state-unicast-zero", Range, END + 24, "section that is to be left out if it is 0", unicast(Unicast::default())),
         refuse("state-unicast-many", Range, END + 24, "count: too large", unicast(many)),
         refuse("state-unicast-group", Range, END + 24, "addresses: no unicast address, or not 0 beyond count", unicast(group)),
